@@ -132,6 +132,10 @@ struct Plan {
   std::vector<ThresholdVerdict> thresholds;
   std::vector<HeldBack> held_back;
   std::vector<std::string> warnings;
+  // For the engine to remember: permissions found by their label ("ad/group:docenten" -> object id), and held resources that nobody
+  // needs on the day ("ad/class group:<key>").
+  std::map<std::string, std::string> resolved_permissions;
+  std::vector<std::string> unused_resources;
 };
 
 nlohmann::json ToJson(const Plan& plan);

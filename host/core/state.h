@@ -105,6 +105,7 @@ struct TargetAttribute {
 struct TargetClass {
   std::map<std::string, TargetAttribute> attributes;
   std::string label_attribute;
+  uint32_t password_min_length = 0, password_max_length = 0, password_min_kinds = 0;  // 0: the target does not say.
 };
 struct TargetSchema {
   std::map<std::string, TargetClass> classes;

@@ -1,0 +1,301 @@
+#include "sdk/wire/columns.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace sluice::wire {
+namespace {
+
+namespace v1 = connector::v1;
+
+const absl::CivilDay kEpoch(1970, 1, 1);
+
+bool HoldsValue(v1::Presence presence) { return presence == v1::PRESENCE_PRESENT || presence == v1::PRESENCE_PARTIAL; }
+
+v1::Presence PresenceOfByte(char byte) {
+  const int number = static_cast<unsigned char>(byte);
+  return number != 0 && v1::Presence_IsValid(number) ? static_cast<v1::Presence>(number) : v1::PRESENCE_NOT_VISIBLE;
+}
+
+// The kind that all cells with a value share; KIND_NOT_SET if there are several, or none.
+v1::Value::KindCase CommonKind(const std::vector<v1::Value>& cells) {
+  v1::Value::KindCase common = v1::Value::KIND_NOT_SET;
+  for (const v1::Value& cell : cells) {
+    if (!HoldsValue(PresenceOf(cell)) || cell.kind_case() == common) continue;
+    if (common != v1::Value::KIND_NOT_SET) return v1::Value::KIND_NOT_SET;
+    common = cell.kind_case();
+  }
+  return common;
+}
+
+bool DatesAreValid(const std::vector<v1::Value>& cells) {
+  return std::all_of(cells.begin(), cells.end(),
+                     [](const v1::Value& c) { return !c.has_date() || DateFromProto(c.date()).ok(); });
+}
+
+void EncodeLists(std::vector<v1::Value> cells, v1::Column* column) {
+  v1::Column::Lists* lists = column->mutable_lists();
+  std::vector<v1::Value> items;
+  for (v1::Value& cell : cells) {
+    if (!cell.has_list()) continue;
+    lists->add_lengths(static_cast<uint32_t>(cell.list().values_size()));
+    for (v1::Value& item : *cell.mutable_list()->mutable_values()) items.push_back(std::move(item));
+  }
+  EncodeColumn(std::move(items), lists->mutable_items());
+}
+
+// Gives the value at `index` of a typed list; false when the list is too short.
+class ColumnValues {
+ public:
+  explicit ColumnValues(const v1::Column& column) : column_(column) {}
+
+  absl::Status Start() {
+    if (column_.values_case() != v1::Column::kLists) return absl::OkStatus();
+    uint64_t total = 0;
+    for (uint32_t length : column_.lists().lengths()) total += length;
+    // Each item takes at least one byte somewhere, so a length beyond that is a lie and allocates nothing.
+    if (total > column_.lists().items().ByteSizeLong())
+      return absl::InvalidArgumentError("a list is longer than its items");
+    auto items = DecodeColumn(column_.lists().items(), static_cast<size_t>(total));
+    if (!items.ok()) return items.status();
+    items_ = std::move(*items);
+    return absl::OkStatus();
+  }
+
+  size_t size() const {
+    switch (column_.values_case()) {
+      case v1::Column::kTexts:
+        return column_.texts().values_size();
+      case v1::Column::kIntegers:
+        return column_.integers().values_size();
+      case v1::Column::kFlags:
+        return column_.flags().values_size();
+      case v1::Column::kDates:
+        return column_.dates().days_size();
+      case v1::Column::kLists:
+        return column_.lists().lengths_size();
+      case v1::Column::kOthers:
+        return column_.others().values_size();
+      case v1::Column::VALUES_NOT_SET:
+        return 0;
+    }
+    return 0;
+  }
+
+  v1::Value Next() {
+    v1::Value value;
+    const int i = next_++;
+    switch (column_.values_case()) {
+      case v1::Column::kTexts:
+        value.set_text(column_.texts().values(i));
+        break;
+      case v1::Column::kIntegers:
+        value.set_integer(column_.integers().values(i));
+        break;
+      case v1::Column::kFlags:
+        value.set_flag(column_.flags().values(i));
+        break;
+      case v1::Column::kDates:
+        *value.mutable_date() = DateToProto(kEpoch + column_.dates().days(i));
+        break;
+      case v1::Column::kLists: {
+        v1::Value::List* list = value.mutable_list();
+        for (uint32_t k = 0; k < column_.lists().lengths(i); ++k) *list->add_values() = std::move(items_[next_item_++]);
+        break;
+      }
+      case v1::Column::kOthers:
+        value = column_.others().values(i);
+        break;
+      case v1::Column::VALUES_NOT_SET:
+        break;
+    }
+    return value;
+  }
+
+ private:
+  const v1::Column& column_;
+  int next_ = 0;
+  size_t next_item_ = 0;
+  std::vector<v1::Value> items_;
+};
+
+absl::Status Misfit(const v1::RecordBatch& batch, const std::string& what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("a batch of ", batch.ids_size(), " records of class ", batch.object_class(), ": ", what));
+}
+
+}  // namespace
+
+v1::Presence PresenceOf(const v1::Value& cell) {
+  switch (cell.kind_case()) {
+    case v1::Value::KIND_NOT_SET:
+      return v1::PRESENCE_NOT_VISIBLE;
+    case v1::Value::kEmpty:
+      return v1::PRESENCE_EMPTY;
+    case v1::Value::kList:
+      return cell.list().partial() ? v1::PRESENCE_PARTIAL : v1::PRESENCE_PRESENT;
+    default:
+      return v1::PRESENCE_PRESENT;
+  }
+}
+
+void EncodeColumn(std::vector<v1::Value> cells, v1::Column* column) {
+  std::string presence;
+  presence.reserve(cells.size());
+  bool all_present = true;
+  for (const v1::Value& cell : cells) {
+    presence.push_back(static_cast<char>(PresenceOf(cell)));
+    all_present = all_present && presence.back() == static_cast<char>(v1::PRESENCE_PRESENT);
+  }
+  if (!all_present) column->set_presence(std::move(presence));
+  v1::Value::KindCase kind = CommonKind(cells);
+  if (kind == v1::Value::kDate && !DatesAreValid(cells)) kind = v1::Value::KIND_NOT_SET;
+  if (kind == v1::Value::kList) return EncodeLists(std::move(cells), column);
+  for (v1::Value& cell : cells) {
+    if (!HoldsValue(PresenceOf(cell))) continue;
+    switch (kind) {
+      case v1::Value::kText:
+        column->mutable_texts()->add_values(std::move(*cell.mutable_text()));
+        break;
+      case v1::Value::kInteger:
+        column->mutable_integers()->add_values(cell.integer());
+        break;
+      case v1::Value::kFlag:
+        column->mutable_flags()->add_values(cell.flag());
+        break;
+      case v1::Value::kDate:
+        column->mutable_dates()->add_days(static_cast<int32_t>(*DateFromProto(cell.date()) - kEpoch));
+        break;
+      default:
+        *column->mutable_others()->add_values() = std::move(cell);
+    }
+  }
+}
+
+absl::StatusOr<std::vector<v1::Value>> DecodeColumn(const v1::Column& column, size_t rows) {
+  if (!column.presence().empty() && column.presence().size() != rows) {
+    return absl::InvalidArgumentError(absl::StrCat("presence of ", column.presence().size(), " for ", rows, " rows"));
+  }
+  size_t expected = rows;
+  if (!column.presence().empty()) {
+    expected = static_cast<size_t>(std::count_if(column.presence().begin(), column.presence().end(),
+                                                 [](char byte) { return HoldsValue(PresenceOfByte(byte)); }));
+  }
+  ColumnValues values(column);
+  // A kind of list that this build does not know is NOT_VISIBLE for all.
+  const bool is_unknown = column.values_case() == v1::Column::VALUES_NOT_SET;
+  if (!is_unknown && values.size() != expected) {
+    return absl::InvalidArgumentError(absl::StrCat(values.size(), " values where presence says ", expected));
+  }
+  if (auto status = values.Start(); !status.ok()) return status;
+  std::vector<v1::Value> cells(rows);
+  for (size_t i = 0; i < rows; ++i) {
+    const v1::Presence presence =
+        column.presence().empty() ? v1::PRESENCE_PRESENT : PresenceOfByte(column.presence()[i]);
+    if (presence == v1::PRESENCE_EMPTY) cells[i].mutable_empty();
+    if (is_unknown || !HoldsValue(presence)) continue;
+    cells[i] = values.Next();
+    if (presence == v1::PRESENCE_PARTIAL && cells[i].has_list()) cells[i].mutable_list()->set_partial(true);
+  }
+  return cells;
+}
+
+absl::StatusOr<std::vector<Row>> DecodeBatch(const v1::RecordBatch& batch, const v1::StreamSchema& schema) {
+  if (batch.object_class() >= static_cast<uint32_t>(schema.classes_size()))
+    return Misfit(batch, "the schema has no such class");
+  if (batch.scope() >= static_cast<uint32_t>(schema.scopes_size()))
+    return Misfit(batch, "the schema has no such scope");
+  if (batch.names_size() != 0 && batch.names_size() != batch.ids_size())
+    return Misfit(batch, "names and ids differ in number");
+  const size_t attributes =
+      static_cast<size_t>(schema.classes(static_cast<int>(batch.object_class())).attributes_size());
+  std::vector<Row> rows(static_cast<size_t>(batch.ids_size()));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    rows[i].id = batch.ids(static_cast<int>(i));
+    if (rows[i].id.empty()) return Misfit(batch, "a record has no id");
+    if (batch.names_size() != 0) rows[i].name = batch.names(static_cast<int>(i));
+    rows[i].cells.resize(attributes);
+  }
+  std::vector<bool> seen(attributes, false);
+  for (const v1::Column& column : batch.columns()) {
+    if (column.attribute() >= attributes)
+      return Misfit(batch, absl::StrCat("the schema has no attribute ", column.attribute()));
+    if (seen[column.attribute()]) return Misfit(batch, absl::StrCat("attribute ", column.attribute(), " comes twice"));
+    seen[column.attribute()] = true;
+    auto cells = DecodeColumn(column, rows.size());
+    if (!cells.ok())
+      return Misfit(batch, absl::StrCat("attribute ", column.attribute(), ": ", cells.status().message()));
+    for (size_t i = 0; i < rows.size(); ++i) rows[i].cells[column.attribute()] = std::move((*cells)[i]);
+  }
+  return rows;
+}
+
+BatchBuilder::BatchBuilder(uint32_t object_class, uint32_t scope, size_t attributes)
+    : object_class_(object_class), scope_(scope), columns_(attributes) {}
+
+void BatchBuilder::Add(std::string id, std::string name, std::vector<std::pair<size_t, v1::Value>> cells) {
+  size_bytes_ += RowBytes(id, name, cells);
+  has_names_ = has_names_ || !name.empty();
+  ids_.push_back(std::move(id));
+  names_.push_back(std::move(name));
+  for (auto& [attribute, cell] : cells) {
+    if (attribute >= columns_.size()) continue;
+    columns_[attribute].resize(ids_.size());
+    columns_[attribute].back() = std::move(cell);
+  }
+}
+
+v1::RecordBatch BatchBuilder::Take() {
+  v1::RecordBatch batch;
+  batch.set_object_class(object_class_);
+  batch.set_scope(scope_);
+  const size_t rows = ids_.size();
+  for (std::string& id : ids_) batch.add_ids(std::move(id));
+  if (has_names_) {
+    for (std::string& name : names_) batch.add_names(std::move(name));
+  }
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    std::vector<v1::Value> cells = std::exchange(columns_[i], {});
+    const bool is_visible = std::any_of(
+        cells.begin(), cells.end(), [](const v1::Value& cell) { return cell.kind_case() != v1::Value::KIND_NOT_SET; });
+    if (!is_visible) continue;
+    cells.resize(rows);
+    v1::Column* column = batch.add_columns();
+    column->set_attribute(static_cast<uint32_t>(i));
+    EncodeColumn(std::move(cells), column);
+  }
+  ids_.clear();
+  names_.clear();
+  has_names_ = false;
+  size_bytes_ = 0;
+  return batch;
+}
+
+size_t RowBytes(const std::string& id, const std::string& name,
+                const std::vector<std::pair<size_t, v1::Value>>& cells) {
+  size_t bytes = id.size() + name.size() + 8;
+  for (const auto& cell : cells) bytes += cell.second.ByteSizeLong() + 6;
+  return bytes;
+}
+
+v1::CivilDate DateToProto(absl::CivilDay day) {
+  v1::CivilDate date;
+  date.set_year(static_cast<int32_t>(day.year()));
+  date.set_month(day.month());
+  date.set_day(day.day());
+  return date;
+}
+
+absl::StatusOr<absl::CivilDay> DateFromProto(const v1::CivilDate& date) {
+  const absl::CivilDay day(date.year(), date.month(), date.day());  // Normalises, so that 31 April becomes 1 May.
+  if (day.year() != date.year() || day.month() != date.month() || day.day() != date.day() || date.year() < 1 ||
+      date.year() > 9999) {
+    return absl::InvalidArgumentError("a date that no calendar has");
+  }
+  return day;
+}
+
+}  // namespace sluice::wire

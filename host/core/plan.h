@@ -57,6 +57,7 @@ struct SupportReason {
   std::string rule;
   Position position;
   std::string role;                           // Through which role; empty: none.
+  absl::CivilDay on;                          // The day on which it holds, or held last.
   std::string contract_id;                    // Empty: the rule speaks of the person only.
   std::string contract;                       // For people: "placement H4D", "class group h4.bio2"
   std::optional<absl::CivilDay> from, until;  // The contract's window; none: open.
@@ -114,6 +115,7 @@ struct Block {
 struct ThresholdVerdict {
   std::string system, kind;
   int64_t count = 0, held = 0;  // Operations of the kind; what is held of it.
+  int64_t observing = 0;        // Of these operations those that only show what an activation would do: none counts.
   std::optional<int64_t> count_limit, percent_limit;
   bool is_reached = false;
 };
@@ -132,10 +134,12 @@ struct Plan {
   std::vector<ThresholdVerdict> thresholds;
   std::vector<HeldBack> held_back;
   std::vector<std::string> warnings;
-  // For the engine to remember: permissions found by their label ("ad/group:docenten" -> object id), and held resources that nobody
-  // needs on the day ("ad/class group:<key>").
+  // For the engine to remember: permissions found by their label ("ad/group:docenten" -> object id), held resources
+  // that nobody needs on the day and that have no date yet ("ad/class group:<key>"), and those that have one and are
+  // needed again.
   std::map<std::string, std::string> resolved_permissions;
   std::vector<std::string> unused_resources;
+  std::vector<std::string> reused_resources;
 };
 
 nlohmann::json ToJson(const Plan& plan);

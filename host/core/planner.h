@@ -32,8 +32,12 @@ struct Support {
   int grant = 0;      // Index into Rule.grants.
   int contract = -1;  // Index into Person.contracts; -1: the rule speaks of the person only.
 };
+// What an interval without a first or last day says.
+inline constexpr absl::CivilDay kFirstDay(1, 1, 1);
+inline constexpr absl::CivilDay kLastDay(9999, 12, 31);
+
 struct SupportedInterval {
-  absl::CivilDay from, until;
+  absl::CivilDay from = kFirstDay, until = kLastDay;
   Verdict verdict = Verdict::kTrue;  // kUnknown: keeps, gives nothing new.
   std::vector<Support> supports;     // By rule, then contract.
 };
@@ -44,8 +48,14 @@ struct EntitlementIntervals {
   std::string label;  // Of a permission; of a resource instance its name as of the first interval.
   std::vector<SupportedInterval> intervals;  // In order, not overlapping; days without one are not supported.
 };
-// All dates at once; by system and entitlement. `vanish_grace_days` is that of the person's source.
+// All dates at once; by system and entitlement. An entitlement "class group:" without a key is always unknown: a rule
+// gives a resource of which it cannot be said which one, so that all that is held of it is kept. For many persons use
+// one Evaluator (evaluation.h).
 std::vector<EntitlementIntervals> EvaluatePerson(const Person& person, const Configuration& configuration);
+
+// Whether a reason, evaluated again on its day, comes to the same answer: the same rule, the contract in its window,
+// every clause with the value it saw and its verdict.
+bool Reevaluates(const SupportReason& reason, const PlanInput& input, const Person& person);
 
 // Why somebody holds something or not.
 struct Explanation {

@@ -18,6 +18,7 @@
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "host/audit/entry.h"
+#include "host/audit/row.h"
 #include "host/core/plan.h"
 #include "host/core/raw_records.h"
 #include "host/core/snapshot.h"
@@ -125,25 +126,8 @@ struct Commit {
   std::vector<audit::Entry> audit;
 };
 
-struct AuditRow {
-  int64_t sequence = 0;
-  std::string json;                 // Canonical; what is hashed together with the previous hash.
-  std::string previous_hash, hash;  // Hexadecimal digits.
-  // Personal values that are still there, with their salts; index as in the row's "commitments".
-  struct Personal {
-    int index = 0;
-    std::string salt, json;  // Hexadecimal digits; canonical JSON of [field, before, after].
-  };
-  std::vector<Personal> personal;
-};
-struct Seal {
-  int64_t sequence = 0;  // The last row that it covers.
-  std::string hash;
-  absl::Time time;
-  std::string key_id;  // SHA-256 of the public key, first 16 digits.
-  std::string
-      signature;  // Ed25519 over "sluice-seal-v1\n<sequence>\n<hash>\n<time as RFC 3339 with microseconds>\n", base64.
-};
+using AuditRow = audit::Row;
+using Seal = audit::Seal;
 
 class Store {
  public:

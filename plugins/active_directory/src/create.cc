@@ -1,0 +1,227 @@
+// Creating: correlate first, make missing containers, add, read the ids back, and find out who holds a taken name.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "plugins/active_directory/src/refusal.h"
+#include "plugins/active_directory/src/writer.h"
+
+namespace sluice::active_directory {
+
+using connector::Error;
+using connector::Operation;
+using connector::Reason;
+using connector::Result;
+using connector::Value;
+
+namespace {
+
+std::string ClassOf(const Entry& entry) {
+  if (IsOfClass(entry, kAccount)) return kAccount;
+  if (IsOfClass(entry, kGroup)) return kGroup;
+  return IsOfClass(entry, kContainer) ? kContainer : kPrincipal;
+}
+
+}  // namespace
+
+struct Writer::Creation {
+  Work* work;
+  CreatePlan plan;
+  bool added = false;
+  bool taken = false;
+  Error error;
+};
+
+std::vector<std::string> TakenFilters(const Wanted& wanted) {
+  std::vector<std::string> filters;
+  if (!wanted.account_name.empty()) filters.push_back(Equals("sAMAccountName", wanted.account_name));
+  if (!wanted.principal_name.empty()) filters.push_back(Equals("userPrincipalName", wanted.principal_name));
+  if (wanted.name.has_value()) filters.push_back(Equals("distinguishedName", wanted.name->ToString()));
+  return filters;
+}
+
+void AddTaken(const Wanted& wanted, const std::vector<Entry>& entries, Error& error) {
+  const auto same = [](const std::string& a, const std::string& b) { return !a.empty() && FoldCase(a) == FoldCase(b); };
+  for (const Entry& entry : entries) {
+    const connector::Reference holder{ClassOf(entry), entry.Guid()};
+    if (holder.id == wanted.own_id) continue;
+    if (same(entry.First("samaccountname"), wanted.account_name)) {
+      error.TakenBy("sAMAccountName", Value(wanted.account_name), holder, entry.dn);
+    }
+    if (same(entry.First("userprincipalname"), wanted.principal_name)) {
+      error.TakenBy("userPrincipalName", Value(wanted.principal_name), holder, entry.dn);
+    }
+    auto name = Dn::Parse(entry.dn);
+    if (wanted.name.has_value() && name.ok() && name->Key() == wanted.name->Key()) {
+      error.TakenBy(kCn, Value(wanted.name->parts()[0].value), holder, entry.dn);
+    }
+  }
+}
+
+void Writer::Create(const Works& works) {
+  Correlate(works);
+  std::vector<Creation> creations;
+  PrepareCreations(works, creations);
+  AddObjects(creations);
+  ReadBack(creations);
+  ExplainTaken(creations);
+}
+
+// One search for about fifty people; one hit is that account, several hold the person back.
+void Writer::Correlate(const Works& works) {
+  std::vector<std::string> filters;
+  std::set<std::string> attributes;
+  Works asked;
+  for (Work* work : works) {
+    const std::string filter = CorrelationFilter(work->operation->correlate);
+    if (filter.empty()) continue;
+    filters.push_back(filter);
+    const auto more = CorrelationAttributes(work->operation->correlate);
+    attributes.insert(more.begin(), more.end());
+    asked.push_back(work);
+  }
+  if (asked.empty()) return;
+  auto schema = directory_.Schema();
+  absl::StatusOr<std::vector<Entry>> entries =
+      schema.ok() ? directory_.FindAny(filters, {attributes.begin(), attributes.end()}) : schema.status();
+  if (!entries.ok()) {
+    for (Work* work : asked) work->Finish(Result::Failed(entries.status()));
+    return;
+  }
+  for (Work* work : asked) {
+    const Operation& operation = *work->operation;
+    std::vector<const Entry*> hits;
+    for (const Entry& entry : *entries) {
+      if (IsOfClass(entry, operation.object_class) &&
+          Matches(entry, operation.correlate, **schema, directory_.layout().base))
+        hits.push_back(&entry);
+    }
+    if (hits.empty()) continue;
+    if (hits.size() == 1) {
+      work->Finish(Result::NoChange(hits[0]->Guid()).Named(hits[0]->dn));
+      continue;
+    }
+    Error error(Reason::kAmbiguous, "AD-070",
+                absl::StrCat(hits.size(),
+                             " objects match the correlation keys; make the key unique, or link one of them by hand"));
+    for (const Entry* hit : hits) error.Candidate(operation.object_class, hit->Guid());
+    work->Finish(Result::Failed(std::move(error)));
+  }
+}
+
+void Writer::PrepareCreations(const Works& works, std::vector<Creation>& creations) {
+  auto schema = directory_.Schema();
+  std::vector<Dn> parents;
+  for (Work* work : works) {
+    if (work->done) continue;
+    if (!schema.ok()) {
+      work->Finish(Result::Failed(schema.status()));
+      continue;
+    }
+    auto plan = PlanCreate(*work->operation, **schema, directory_.layout().base);
+    if (!plan.ok()) {
+      work->Finish(Result::Failed(plan.status()));
+      continue;
+    }
+    parents.push_back(plan->name.Parent());
+    creations.push_back(Creation{work, *std::move(plan), false, false, {}});
+  }
+  auto containers = directory_.EnsureContainers(parents);
+  for (Creation& creation : creations) {
+    auto& container = containers.at(creation.plan.name.Parent().Key());
+    if (!container.ok()) {
+      creation.work->Finish(Result::Failed(container.status()));
+      continue;
+    }
+    for (const Dn& made : *container) {
+      creation.plan.changes.push_back(
+          {kContainer, Value::Empty(), Value(made.RelativeTo(directory_.layout().base)->ToString())});
+    }
+    container->clear();
+  }
+}
+
+void Writer::AddObjects(std::vector<Creation>& creations) {
+  for (int attempt = 1; attempt <= 2; ++attempt) {
+    std::vector<Request> requests;
+    std::vector<Creation*> sent;
+    for (Creation& creation : creations) {
+      if (creation.work->done || creation.added || creation.taken) continue;
+      requests.push_back(Request::Add(creation.plan.name.ToString(), creation.plan.attributes));
+      sent.push_back(&creation);
+    }
+    const std::vector<Response> responses = directory_.client().Run(std::move(requests), Timeout());
+    std::vector<Dn> lost_parents;
+    for (size_t i = 0; i < sent.size(); ++i) {
+      Creation& creation = *sent[i];
+      if (FinishUnanswered(*creation.work, responses[i])) continue;
+      const Trouble trouble = TroubleOf(responses[i]);
+      creation.added = responses[i].ok();
+      if (creation.added) continue;
+      creation.error = ErrorOf(responses[i], "to create the object");
+      if (trouble == Trouble::kTaken) {
+        creation.taken = true;
+      } else if ((trouble == Trouble::kParentMissing || trouble == Trouble::kGone) && attempt == 1) {
+        lost_parents.push_back(creation.plan.name.Parent());  // Somebody removed it since we looked.
+      } else {
+        creation.work->Finish(Result::Failed(creation.error));
+      }
+    }
+    if (lost_parents.empty()) return;
+    directory_.ForgetContainers();
+    directory_.EnsureContainers(lost_parents);
+  }
+}
+
+// A directory gives an object its id itself: it is read back by name, again not one by one.
+void Writer::ReadBack(std::vector<Creation>& creations) {
+  std::vector<std::string> filters;
+  for (const Creation& creation : creations) {
+    if (creation.added) filters.push_back(Equals("distinguishedName", creation.plan.name.ToString()));
+  }
+  if (filters.empty()) return;
+  auto entries = directory_.FindAny(filters, {});
+  std::map<std::string, const Entry*> by_name;
+  if (entries.ok()) {
+    for (const Entry& entry : *entries) {
+      auto name = Dn::Parse(entry.dn);
+      if (name.ok()) by_name[name->Key()] = &entry;
+    }
+  }
+  for (Creation& creation : creations) {
+    if (!creation.added) continue;
+    const auto found = by_name.find(creation.plan.name.Key());
+    if (found == by_name.end()) {
+      creation.work->Finish(Result::InDoubt(
+          entries.ok()
+              ? Error(Reason::kTransient, "AD-071", "the object was created, but the directory does not show it yet")
+              : Error::From(entries.status())));
+      continue;
+    }
+    Result result = Result::Applied(found->second->Guid()).Named(found->second->dn);
+    result.changes = std::move(creation.plan.changes);
+    creation.work->Finish(std::move(result));
+  }
+}
+
+void Writer::ExplainTaken(std::vector<Creation>& creations) {
+  std::vector<std::string> filters;
+  const auto wanted_of = [](const Creation& creation) {
+    return Wanted{creation.plan.account_name, creation.plan.principal_name, creation.plan.name, ""};
+  };
+  for (const Creation& creation : creations) {
+    if (!creation.taken) continue;
+    const auto more = TakenFilters(wanted_of(creation));
+    filters.insert(filters.end(), more.begin(), more.end());
+  }
+  if (filters.empty()) return;
+  const auto entries = directory_.FindAny(filters, {"sAMAccountName", "userPrincipalName"});
+  for (Creation& creation : creations) {
+    if (!creation.taken) continue;
+    if (entries.ok()) AddTaken(wanted_of(creation), *entries, creation.error);
+    creation.work->Finish(Result::Failed(creation.error));
+  }
+}
+
+}  // namespace sluice::active_directory

@@ -1,0 +1,51 @@
+// Reads systems: a source's people into a snapshot, a target's accounts into what is observed.
+//
+// Systems are read side by side, each through its own asynchronous stream; what is computed and stored afterwards runs
+// on the context's pool, one system after the other. An import that failed changes nothing but the run's log.
+#ifndef SLUICE_HOST_ENGINE_IMPORTER_H_
+#define SLUICE_HOST_ENGINE_IMPORTER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "host/engine/calendar.h"
+#include "host/engine/context.h"
+#include "host/engine/runs.h"
+#include "host/engine/snapshots.h"
+
+namespace sluice::engine {
+
+class Importer {
+ public:
+  Importer(const Context& context, Runs& runs, const Calendar& calendar, const Snapshots& snapshots)
+      : context_(context), runs_(runs), calendar_(calendar), snapshots_(snapshots) {}
+
+  // Starts a run that reads `systems` (none: all). NOT_FOUND: no such system; FAILED_PRECONDITION: the date waits for a
+  // decision; ABORTED: another import is under way.
+  absl::StatusOr<std::string> Start(const std::string& actor, std::vector<std::string> systems);
+
+ private:
+  struct Job;
+  class Sink;
+  struct Reading;
+
+  void Read(const std::shared_ptr<Job>& job, const std::string& system);
+  void OnRead(const std::shared_ptr<Job>& job, const std::string& system);
+  void Finish(const std::shared_ptr<Job>& job);
+  std::string TakeSource(const Job& job, const std::string& system, const Reading& reading, nlohmann::json& counts,
+                         bool& is_blocked);
+  std::string TakeTarget(const Job& job, const std::string& system, const Reading& reading, nlohmann::json& counts);
+  audit::Entry Audit(const Job& job, const std::string& system, const std::string& action, const std::string& detail,
+                     nlohmann::json facts) const;
+
+  const Context& context_;
+  Runs& runs_;
+  const Calendar& calendar_;
+  const Snapshots& snapshots_;
+};
+
+}  // namespace sluice::engine
+
+#endif  // SLUICE_HOST_ENGINE_IMPORTER_H_

@@ -1,0 +1,232 @@
+#include "host/engine/snapshots.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "host/base/hash.h"
+#include "host/base/status.h"
+
+namespace sluice::engine {
+namespace {
+
+constexpr int64_t kPercentFrom = 20;  // Percentages count from this many held on.
+constexpr int64_t kLeastLoss = 5;
+
+std::string SourceOf(const core::Person& person) { return person.sources.empty() ? "" : person.sources.front().system; }
+
+// What was in force in one class of one scope, and what of it is gone now.
+struct Held {
+  int64_t had = 0;
+  std::vector<std::string> lost;
+};
+using HeldByClass = std::map<std::pair<std::string, std::string>, Held>;
+
+// Contracts that ended by their own dates are no loss: a school year ends for everybody.
+HeldByClass LossesBetween(const core::Snapshot& before, const core::Snapshot& after, const std::string& system,
+                          absl::CivilDay as_of) {
+  HeldByClass held;
+  for (const auto& person : before.persons) {
+    if (SourceOf(*person) != system || person->last_seen) continue;
+    const core::Person* now = after.Find(person->id);
+    const bool is_gone = now == nullptr || now->last_seen.has_value();
+    for (const core::RecordKey& source : person->sources) {
+      Held& persons = held[{source.scope, source.object_class}];
+      ++persons.had;
+      if (is_gone) persons.lost.push_back(person->id);
+    }
+    for (const core::Contract& contract : person->contracts) {
+      const auto end = contract.EffectiveEnd();
+      if (contract.last_seen || (end && *end < as_of)) continue;
+      Held& contracts = held[{contract.source.scope, contract.source.object_class}];
+      ++contracts.had;
+      bool is_there = false;
+      if (now != nullptr) {
+        for (const core::Contract& other : now->contracts) is_there |= other.id == contract.id && !other.last_seen;
+      }
+      if (!is_there) contracts.lost.push_back(contract.id);
+    }
+  }
+  return held;
+}
+
+bool IsReached(const core::Thresholds& thresholds, const std::string& kind, int64_t count, int64_t held,
+               std::string& limits) {
+  auto found = thresholds.find(kind);
+  core::Threshold threshold;
+  if (found == thresholds.end()) {
+    threshold.count = 1;
+  } else {
+    threshold = found->second;
+  }
+  bool is_reached = false;
+  std::vector<std::string> parts;
+  if (threshold.count) {
+    is_reached |= count >= *threshold.count;
+    limits = absl::StrCat("of ", *threshold.count);
+  }
+  if (threshold.percent && held >= kPercentFrom) {
+    is_reached |= 100 * count >= *threshold.percent * held;
+    absl::StrAppend(&limits, limits.empty() ? "" : ", ", count * 1000 / held / 10, ".", count * 1000 / held % 10,
+                    " % of ", *threshold.percent, " %");
+  }
+  return is_reached && count > 0;
+}
+
+store::BlockRecord MakeBlock(const std::string& system, const std::string& kind, const std::string& detail,
+                             std::string verdict, std::vector<std::string> ids, absl::Time now) {
+  std::sort(ids.begin(), ids.end());
+  store::BlockRecord block;
+  block.id = base::UuidOf({"block", system, kind, detail});
+  block.system = system;
+  block.kind = kind;
+  block.detail = detail;
+  block.verdict = std::move(verdict);
+  block.ids = std::move(ids);
+  block.state = "waiting";
+  block.since = now;
+  return block;
+}
+
+}  // namespace
+
+absl::StatusOr<Candidate> Snapshots::Make(const core::Configuration& configuration, const std::string& system,
+                                          const core::RawSet& raw, absl::CivilDay as_of) const {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const core::Snapshot> before, context_.store->LoadSnapshot());
+  core::MappingOptions options;
+  options.as_of = as_of;
+  options.external_id_holders = core::ExternalIdHolders(*before);
+  core::Snapshot next;
+  next.as_of = as_of;
+  next.configuration = configuration.hash;
+  std::vector<std::string> systems;
+  for (const auto& [name, spec] : configuration.systems) {
+    if (!spec.is_source) continue;
+    systems.push_back(name);
+    core::RawSet active;
+    if (name != system) {
+      ASSIGN_OR_RETURN(active, context_.store->LoadRawSet(name));
+    }
+    core::MappingResult mapped = core::MapPersons(name, spec, name == system ? raw : active, options);
+    for (core::Person& person : mapped.persons)
+      next.persons.push_back(std::make_shared<const core::Person>(std::move(person)));
+  }
+  std::sort(next.persons.begin(), next.persons.end(), [](const auto& a, const auto& b) { return a->id < b->id; });
+  return Check(std::move(next), configuration, system.empty() ? systems : std::vector<std::string>{system}, as_of);
+}
+
+absl::StatusOr<Candidate> Snapshots::Remap(const core::Configuration& configuration, absl::CivilDay as_of) const {
+  return Make(configuration, "", {}, as_of);
+}
+
+absl::StatusOr<Candidate> Snapshots::Check(core::Snapshot next, const core::Configuration& configuration,
+                                           const std::vector<std::string>& systems, absl::CivilDay as_of) const {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const core::Snapshot> before, context_.store->LoadSnapshot());
+  std::map<std::string, std::vector<std::string>> texts;
+  ASSIGN_OR_RETURN(const core::State state, context_.store->LoadState(&texts));
+  Candidate candidate;
+  candidate.diff = core::Diff(*before, next);
+  candidate.snapshot = std::move(next);
+  candidate.counts = {
+      static_cast<int64_t>(candidate.snapshot.persons.size()), static_cast<int64_t>(candidate.diff.added.size()),
+      static_cast<int64_t>(candidate.diff.removed.size()), static_cast<int64_t>(candidate.diff.changed.size()),
+      static_cast<int64_t>(candidate.diff.held_back.size())};
+  const auto system_of = [&](const std::string& person_id) {
+    const core::Person* person = candidate.snapshot.Find(person_id);
+    if (person == nullptr) person = before->Find(person_id);
+    return person == nullptr ? "" : SourceOf(*person);
+  };
+  for (const std::string& system : systems) {
+    const core::SystemSpec& spec = *configuration.FindSystem(system);
+    int64_t held = 0;
+    for (const auto& person : before->persons) held += SourceOf(*person) == system && !person->last_seen;
+    for (const auto& [kind, everybody] : candidate.diff.ThresholdIds()) {
+      std::vector<std::string> ids;
+      for (const std::string& id : everybody) {
+        if (system_of(id) == system) ids.push_back(id);
+      }
+      const int64_t count = static_cast<int64_t>(ids.size());
+      std::string limits;
+      if (!IsReached(spec.thresholds, kind, count, held, limits)) continue;
+      candidate.blocks.push_back(MakeBlock(system, kind, "", absl::StrCat(kind, " ", count, " ", limits),
+                                           std::move(ids), context_.clock->Now()));
+    }
+    for (auto& [where, loss] : LossesBetween(*before, candidate.snapshot, system, as_of)) {
+      const int64_t lost = static_cast<int64_t>(loss.lost.size());
+      if (lost < kLeastLoss || 2 * lost < loss.had) continue;
+      const std::string detail = absl::StrCat(where.second, where.first.empty() ? "" : " of ", where.first);
+      candidate.blocks.push_back(MakeBlock(system, "loss", detail,
+                                           absl::StrCat(detail, " would lose ", lost, " of ", loss.had),
+                                           std::move(loss.lost), context_.clock->Now()));
+    }
+  }
+  for (store::BlockRecord& block : candidate.blocks) {
+    for (const core::Approval& approval : state.approvals) {
+      if (approval.block_id != block.id) continue;
+      const bool is_covered = std::all_of(block.ids.begin(), block.ids.end(),
+                                          [&](const std::string& id) { return approval.ids.contains(id); });
+      if (is_covered) {
+        block.state = "approved";
+      } else {
+        candidate.lapsed.push_back(block.id);
+      }
+    }
+    candidate.is_blocked |= block.state == "waiting";
+  }
+  return candidate;
+}
+
+absl::Status Snapshots::AddTo(const Candidate& candidate, const std::string& system, const std::string& cause,
+                              store::Commit& commit) const {
+  ASSIGN_OR_RETURN(const std::vector<store::BlockRecord> known, context_.store->LoadBlocks());
+  std::map<std::string, const store::BlockRecord*> by_id;
+  for (const store::BlockRecord& block : known) by_id[block.id] = &block;
+  std::set<std::string> current;
+  for (store::BlockRecord block : candidate.blocks) {
+    current.insert(block.id);
+    auto old = by_id.find(block.id);
+    if (old != by_id.end()) {
+      if (block.state == "approved") {
+        block.decided_by = old->second->decided_by;
+        block.reason = old->second->reason;
+        block.decided = old->second->decided;
+      } else if (old->second->state == "waiting") {
+        block.since = old->second->since;
+      }
+    }
+    commit.blocks.push_back(std::move(block));
+  }
+  for (store::BlockRecord block : known) {
+    const core::SystemSpec* spec = context_.configuration()->FindSystem(block.system);
+    if (current.contains(block.id) || spec == nullptr || !spec->is_source ||
+        (!system.empty() && block.system != system))
+      continue;
+    block.state = "gone";
+    commit.blocks.push_back(std::move(block));
+  }
+  commit.approvals_lapsed.insert(commit.approvals_lapsed.end(), candidate.lapsed.begin(), candidate.lapsed.end());
+  if (!candidate.is_blocked) {
+    commit.snapshot = candidate.snapshot;
+    commit.snapshot_cause = cause;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Snapshots::ActivateCandidate(const std::string& system, absl::CivilDay as_of,
+                                                  store::Commit& commit) const {
+  absl::StatusOr<core::RawSet> raw = context_.store->LoadRawSet(system, /*candidate=*/true);
+  if (absl::IsNotFound(raw.status())) return true;
+  RETURN_IF_ERROR(raw.status());
+  ASSIGN_OR_RETURN(Candidate candidate, Make(*context_.configuration(), system, *raw, as_of));
+  RETURN_IF_ERROR(AddTo(candidate, system, "decision", commit));
+  if (candidate.is_blocked) return false;
+  store::ImportResult import;
+  import.system = system;
+  import.as_of = as_of;
+  import.raw = *std::move(raw);
+  ASSIGN_OR_RETURN(import.states, context_.store->LoadClassStates(system));
+  commit.imports.push_back(std::move(import));
+  return true;
+}
+
+}  // namespace sluice::engine

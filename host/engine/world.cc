@@ -1,0 +1,24 @@
+#include "host/engine/world.h"
+
+#include "host/base/status.h"
+
+namespace sluice::engine {
+
+absl::StatusOr<World> LoadWorld(const Context& context, absl::CivilDay as_of) {
+  World world;
+  world.configuration = context.configuration();
+  world.as_of = as_of;
+  ASSIGN_OR_RETURN(world.snapshot, context.store->LoadSnapshot());
+  std::map<std::string, std::vector<std::string>> activation_texts;
+  ASSIGN_OR_RETURN(core::State state, context.store->LoadState(&activation_texts));
+  for (const auto& [system, texts] : activation_texts) {
+    for (const std::string& text : texts) {
+      ASSIGN_OR_RETURN(core::Condition condition, context.parse_condition(text));
+      state.activations[system].conditions.push_back(std::move(condition));
+    }
+  }
+  world.state = std::make_shared<const core::State>(std::move(state));
+  return world;
+}
+
+}  // namespace sluice::engine

@@ -70,13 +70,14 @@ struct Condition {
   TestOperator op = TestOperator::kEq;
   std::vector<Operand>
       operands;  // kIn and kNotIn have any number, kBetween two, kEmpty and kPresent none, the others one.
-  std::shared_ptr<const void> compiled;  // Of kRegex: the RE2 program, set by Compile().
+  std::shared_ptr<const void> compiled;  // Of kTest: set by Compile(). Without it the answer is the same, later.
   // kCountContracts: how many must hold.
   TestOperator count_op = TestOperator::kGe;
   std::vector<int64_t> counts;
 };
 
-// Compiles the regular expressions below `condition`. INVALID_ARGUMENT names the expression.
+// Compiles the tests at and below `condition`: regular expressions, and where each finds its field. INVALID_ARGUMENT
+// names the expression. Whoever changes a path, an operator or an expression afterwards compiles again.
 absl::Status Compile(Condition& condition);
 
 // Every path that the condition reads ("contract.location.code"), each once, sorted.
@@ -101,6 +102,9 @@ struct Subject {
   absl::CivilDay today;
 };
 
+// every_contract and no_contract hold when no contract is in the window, the other *_contract kinds do not. A test on
+// an empty field: eq, in and every comparison are false, ne, notin and empty are true. A list is equal to what one of
+// its items is equal to; `contains` looks for an item of a list, and for a part of a text.
 Verdict Evaluate(const Condition& condition, const Subject& subject);
 
 // Which contracts make the condition true: those that satisfy the some_/primary_contract nodes on the true path; all
@@ -120,7 +124,9 @@ struct ClauseResult {
 };
 
 // The clauses that decide the verdict: for kTrue those of a satisfying path; for kFalse and kUnknown those that would
-// have to change, of the contract that comes nearest (fewest failing clauses, then lowest index). Never empty for a
+// have to change, of the contract that comes nearest (of the wanted type if there is one, fewest failing clauses, then
+// lowest index). Below a `not` a clause is what the rule wants there: `wanted` is "not true", and `verdict` says
+// whether that holds. Where no contract is in the window there is one clause of the path "contract". Never empty for a
 // condition that has tests.
 std::vector<ClauseResult> Explain(const Condition& condition, const Subject& subject);
 

@@ -32,6 +32,9 @@ struct Contract {
   std::optional<absl::CivilDay> last_seen;  // Set when a complete class no longer has its record: it ends that day.
   Fields fields;  // "department.id", "department.code", "location.code", "title.name", "custom.leerjaar"
   RecordKey source;
+  // Key in `fields` of a flag that is set where the source does not let us see whether the contract ends: it counts as
+  // open, but its end is not visible.
+  static constexpr char kEndIsHidden[] = "end_is_hidden";
 
   // The day it ends as far as is known: `end`, or the last day that it was seen when that is earlier.
   std::optional<absl::CivilDay> EffectiveEnd() const;

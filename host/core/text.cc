@@ -264,6 +264,14 @@ std::vector<std::string> Characters(absl::string_view text) {
   return characters;
 }
 
+bool IsWordCharacter(absl::string_view text) {
+  if (text.empty()) return false;
+  int32_t at = 0;
+  UChar32 c;
+  U8_NEXT(text.data(), at, static_cast<int32_t>(text.size()), c);
+  return c >= 0 && (u_isalnum(c) || IsMark(c));
+}
+
 std::string DecimalText(Decimal number) {
   uint64_t size =
       number.millionths < 0 ? 0 - static_cast<uint64_t>(number.millionths) : static_cast<uint64_t>(number.millionths);

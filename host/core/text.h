@@ -40,6 +40,8 @@ std::string Left(absl::string_view text, int64_t count);
 std::string Right(absl::string_view text, int64_t count);
 std::string Substring(absl::string_view text, int64_t from, int64_t count);  // `from` counts from 0.
 std::vector<std::string> Characters(absl::string_view text);
+// Whether the first character of `text` is a letter, a digit, or a mark on one.
+bool IsWordCharacter(absl::string_view text);
 
 // "0.8", "-12", "3.25": no trailing zeros.
 std::string DecimalText(Decimal number);

@@ -1,0 +1,344 @@
+#include "host/plugin/session.h"
+
+#include <chrono>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "grpcpp/channel.h"
+#include "grpcpp/client_context.h"
+#include "grpcpp/create_channel_posix.h"
+#include "grpcpp/generic/generic_stub.h"
+#include "grpcpp/support/byte_buffer.h"
+#include "host/plugin/convert_internal.h"
+#include "host/plugin/streams_internal.h"
+#include "sdk/wire/limits.h"
+#include "sluice/connector/v1/configuration.grpc.pb.h"
+#include "sluice/connector/v1/plugin.grpc.pb.h"
+#include "sluice/connector/v1/reader.grpc.pb.h"
+#include "sluice/connector/v1/writer.grpc.pb.h"
+
+namespace sluice::plugin {
+namespace {
+
+namespace v1 = connector::v1;
+
+constexpr char kHealthMethod[] = "/grpc.health.v1.Health/Check";
+
+void SetDeadline(grpc::ClientContext* context, absl::Duration deadline) {
+  context->set_deadline(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(deadline));
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(int fd) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(static_cast<int>(wire::kMaxMessageBytes));
+  arguments.SetMaxSendMessageSize(static_cast<int>(wire::kMaxMessageBytes));
+  // The contract fits an Error into 6 KiB of metadata; what is over this is not ours.
+  arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
+  return grpc::CreateCustomInsecureChannelFromFd("plugin", fd, arguments);
+}
+
+struct SessionStubs {
+  explicit SessionStubs(const std::shared_ptr<grpc::Channel>& channel)
+      : plugin(channel), configuration(channel), reader(channel), writer(channel), health(channel) {}
+
+  v1::Plugin::Stub plugin;
+  v1::Configuration::Stub configuration;
+  v1::Reader::Stub reader;
+  v1::Writer::Stub writer;
+  grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer> health;  // Debian ships no header for its messages.
+};
+
+}  // namespace
+
+struct Session::Wire {
+  explicit Wire(int fd) : channel(MakeChannel(fd)), stubs(channel) {}
+
+  // Registers a call, so that it can be cancelled; false when everything has been.
+  void Add(grpc::ClientContext* context, bool is_stream) {
+    absl::MutexLock lock(&mutex);
+    calls[context] = is_stream;
+    if (is_cancelled) context->TryCancel();
+  }
+  void Remove(grpc::ClientContext* context) {
+    absl::MutexLock lock(&mutex);
+    calls.erase(context);
+  }
+  void Cancel(bool streams_only) {
+    absl::MutexLock lock(&mutex);
+    is_cancelled = is_cancelled || !streams_only;
+    for (const auto& [context, is_stream] : calls) {
+      if (is_stream || !streams_only) context->TryCancel();
+    }
+  }
+
+  std::shared_ptr<grpc::Channel> channel;
+  SessionStubs stubs;
+  absl::Mutex mutex;
+  std::map<grpc::ClientContext*, bool> calls ABSL_GUARDED_BY(mutex);
+  bool is_cancelled ABSL_GUARDED_BY(mutex) = false;
+};
+
+Session::Session(std::unique_ptr<Wire> wire) : wire_(std::move(wire)) {}
+Session::~Session() = default;
+
+std::shared_ptr<Session> Session::Adopt(base::FileDescriptor transport) {
+  return std::shared_ptr<Session>(new Session(std::make_unique<Wire>(transport.Release())));
+}
+
+template <typename Request, typename Response, typename Start>
+void Session::Unary(absl::Duration deadline, Request request, Start start,
+                    std::function<void(absl::Status, Response&)> done) {
+  struct Call {
+    grpc::ClientContext context;
+    Request request;
+    Response response;
+  };
+  auto call = std::make_shared<Call>();
+  call->request = std::move(request);
+  SetDeadline(&call->context, deadline);
+  wire_->Add(&call->context, false);
+  start(&call->context, &call->request, &call->response,
+        [self = shared_from_this(), call, done = std::move(done)](const grpc::Status& status) {
+          self->wire_->Remove(&call->context);
+          done(StatusFromCall(status), call->response);
+        });
+}
+
+void Session::GetInfo(absl::Duration deadline, std::function<void(absl::StatusOr<PluginInfo>)> done) {
+  Unary<v1::GetInfoRequest, v1::PluginInfo>(
+      deadline, {}, [&](auto... arguments) { wire_->stubs.plugin.async()->GetInfo(arguments...); },
+      [done = std::move(done)](absl::Status status, v1::PluginInfo& info) {
+        if (!status.ok()) return done(std::move(status));
+        PluginInfo result;
+        result.name = info.name();
+        result.version = info.version();
+        result.services.assign(info.services().begin(), info.services().end());
+        result.can_preview = info.capabilities().preview();
+        result.can_find_taken = info.capabilities().find_taken();
+        result.can_import_incrementally = info.capabilities().incremental_import();
+        done(std::move(result));
+      });
+}
+
+void Session::GetConfigSchema(absl::Duration deadline, std::function<void(absl::StatusOr<ConfigSchema>)> done) {
+  Unary<v1::GetConfigSchemaRequest, v1::ConfigSchema>(
+      deadline, {}, [&](auto... arguments) { wire_->stubs.configuration.async()->GetConfigSchema(arguments...); },
+      [done = std::move(done)](absl::Status status, v1::ConfigSchema& schema) {
+        if (!status.ok()) return done(std::move(status));
+        done(ConfigSchemaFromProto(schema));
+      });
+}
+
+void Session::ValidateConfig(const SystemConfig& config, uint32_t schema_version, absl::Duration deadline,
+                             std::function<void(absl::StatusOr<ConfigVerdict>)> done) {
+  Unary<v1::ConfigRequest, v1::ConfigReply>(
+      deadline, ConfigToProto(config, schema_version),
+      [&](auto... arguments) { wire_->stubs.configuration.async()->ValidateConfig(arguments...); },
+      [done = std::move(done)](absl::Status status, v1::ConfigReply& reply) {
+        if (!status.ok()) return done(std::move(status));
+        done(ConfigVerdictFromProto(reply));
+      });
+}
+
+void Session::Open(const SystemConfig& config, uint32_t schema_version, absl::Duration deadline,
+                   std::function<void(absl::Status)> done) {
+  Unary<v1::OpenRequest, v1::ConfigReply>(
+      deadline, OpenToProto(config, schema_version),
+      [&](auto... arguments) { wire_->stubs.configuration.async()->Open(arguments...); },
+      [done = std::move(done)](absl::Status status, v1::ConfigReply& reply) {
+        if (!status.ok()) return done(std::move(status));
+        std::vector<std::string> errors;
+        for (const SettingProblem& problem : ConfigVerdictFromProto(reply).problems) {
+          if (!problem.is_warning)
+            errors.push_back(
+                absl::StrCat(absl::StrJoin(problem.path, "."), problem.path.empty() ? "" : ": ", problem.message));
+        }
+        if (errors.empty()) return done(absl::OkStatus());
+        engine::Failure failure;
+        failure.reason = engine::Reason::kInvalid;
+        failure.message = absl::StrJoin(errors, "; ");
+        done(engine::FailureToStatus(failure));
+      });
+}
+
+void Session::Check(absl::Duration deadline, std::function<void(absl::Status)> done) {
+  struct Call {
+    grpc::ClientContext context;
+    grpc::ByteBuffer request, response;  // No bytes: the health of the server as a whole.
+  };
+  auto call = std::make_shared<Call>();
+  const grpc::Slice nothing("", 0);
+  call->request = grpc::ByteBuffer(&nothing, 1);
+  SetDeadline(&call->context, deadline);
+  wire_->Add(&call->context, false);
+  wire_->stubs.health.UnaryCall(&call->context, kHealthMethod, grpc::StubOptions(), &call->request, &call->response,
+                                [self = shared_from_this(), call, done = std::move(done)](const grpc::Status& status) {
+                                  self->wire_->Remove(&call->context);
+                                  const bool is_answer = status.ok() ||
+                                                         status.error_code() == grpc::StatusCode::UNIMPLEMENTED ||
+                                                         status.error_code() == grpc::StatusCode::NOT_FOUND;
+                                  done(is_answer ? absl::OkStatus() : StatusFromCall(status));
+                                });
+}
+
+void Session::Drain(absl::Duration patience, std::function<void(absl::StatusOr<std::vector<std::string>>)> done) {
+  v1::DrainRequest request;
+  request.mutable_patience()->set_seconds(absl::ToInt64Seconds(patience));
+  request.mutable_patience()->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(patience % absl::Seconds(1))));
+  Unary<v1::DrainRequest, v1::DrainReply>(
+      patience + absl::Seconds(2), request,
+      [&](auto... arguments) { wire_->stubs.plugin.async()->Drain(arguments...); },
+      [done = std::move(done)](absl::Status status, v1::DrainReply& reply) {
+        if (!status.ok()) return done(std::move(status));
+        done(std::vector<std::string>(reply.unfinished_operations().begin(), reply.unfinished_operations().end()));
+      });
+}
+
+void Session::Test(const std::string& system, absl::Duration deadline,
+                   std::function<void(absl::StatusOr<engine::TestReport>)> done) {
+  v1::SystemRequest request;
+  request.set_system(system);
+  Unary<v1::SystemRequest, v1::ConfigReply>(
+      deadline, request, [&](auto... arguments) { wire_->stubs.configuration.async()->Test(arguments...); },
+      [done = std::move(done)](absl::Status status, v1::ConfigReply& reply) {
+        if (!status.ok()) return done(std::move(status));
+        done(TestReportFromProto(reply));
+      });
+}
+
+void Session::GetSchema(const std::string& system, absl::Duration deadline,
+                        std::function<void(absl::StatusOr<engine::SystemSchema>)> done) {
+  v1::SystemRequest request;
+  request.set_system(system);
+  Unary<v1::SystemRequest, v1::Schema>(
+      deadline, request, [&](auto... arguments) { wire_->stubs.configuration.async()->GetSchema(arguments...); },
+      [done = std::move(done)](absl::Status status, v1::Schema& schema) {
+        if (!status.ok()) return done(std::move(status));
+        done(SchemaFromProto(schema));
+      });
+}
+
+void Session::Verify(const std::string& system, const std::vector<engine::TargetOperation>& operations,
+                     absl::Duration deadline, std::function<void(absl::StatusOr<std::vector<engine::Verdict>>)> done) {
+  v1::VerifyRequest request;
+  request.set_system(system);
+  for (const engine::TargetOperation& operation : operations) {
+    v1::Operation proto = OperationToProto(operation);
+    WipeSecrets(&proto);  // A secret cannot be verified, so it is not sent.
+    *request.add_operations() = std::move(proto);
+  }
+  Unary<v1::VerifyRequest, v1::VerifyReply>(
+      deadline, std::move(request), [&](auto... arguments) { wire_->stubs.writer.async()->Verify(arguments...); },
+      [done = std::move(done)](absl::Status status, v1::VerifyReply& reply) {
+        if (!status.ok()) return done(std::move(status));
+        std::vector<engine::Verdict> verdicts;
+        for (const v1::VerifyReply::Verdict& verdict : reply.verdicts()) verdicts.push_back(VerdictFromProto(verdict));
+        done(std::move(verdicts));
+      });
+}
+
+void Session::Import(const engine::ReadPlan& plan, StreamContext context, std::shared_ptr<engine::ImportSink> sink) {
+  auto call = std::make_shared<ImportCall>(plan, std::move(context), std::move(sink));
+  wire_->Add(call->client_context(), true);
+  call->Start(&wire_->stubs.reader,
+              [self = shared_from_this(), context = call->client_context()] { self->wire_->Remove(context); });
+}
+
+void Session::Apply(std::shared_ptr<ApplyCall> call) {
+  wire_->Add(call->client_context(), true);
+  call->Start(&wire_->stubs.writer,
+              [self = shared_from_this(), context = call->client_context()] { self->wire_->Remove(context); });
+}
+
+void Session::CancelStreams() { wire_->Cancel(true); }
+void Session::CancelAll() { wire_->Cancel(false); }
+
+namespace {
+
+// The one stream of events of a process. Acknowledgements are written one at a time.
+class EventCall final : public grpc::ClientBidiReactor<v1::EventAck, v1::Event>,
+                        public std::enable_shared_from_this<EventCall> {
+ public:
+  using Receive = std::function<void(SecretRotation, std::function<void()>)>;
+  explicit EventCall(Receive receive) : receive_(std::move(receive)) {}
+
+  void Start(v1::Plugin::Stub* stub, std::function<void()> over) {
+    self_ = shared_from_this();
+    over_ = std::move(over);
+    stub->async()->Events(&context_, this);
+    AddHold();
+    StartRead(&event_);
+    StartCall();
+  }
+  grpc::ClientContext* context() { return &context_; }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      absl::MutexLock lock(&mutex_);
+      is_broken_ = true;
+      RemoveHold();
+      return;
+    }
+    if (event_.has_secret_rotated()) {
+      const v1::SecretRotated& rotated = event_.secret_rotated();
+      receive_(SecretRotation{event_.id(), rotated.system(), rotated.name(), rotated.value()},
+               [weak = weak_from_this(), id = event_.id()] {
+                 if (auto self = weak.lock()) self->Acknowledge(id);
+               });
+    } else {
+      Acknowledge(event_.id());  // A kind of event that came later than this build.
+    }
+    event_.Clear();
+    StartRead(&event_);
+  }
+  void OnWriteDone(bool ok) override {
+    absl::MutexLock lock(&mutex_);
+    is_writing_ = false;
+    is_broken_ = is_broken_ || !ok;
+    WriteNext();
+  }
+  void OnDone(const grpc::Status&) override {
+    over_();
+    self_.reset();
+  }
+
+ private:
+  void Acknowledge(const std::string& id) {
+    absl::MutexLock lock(&mutex_);
+    unsent_.push_back(id);
+    WriteNext();
+  }
+  void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (is_writing_ || is_broken_ || unsent_.empty()) return;
+    ack_.set_event_id(unsent_.front());
+    unsent_.pop_front();
+    is_writing_ = true;
+    StartWrite(&ack_);
+  }
+
+  const Receive receive_;
+  grpc::ClientContext context_;
+  v1::Event event_;
+  std::function<void()> over_;
+  std::shared_ptr<EventCall> self_;
+  absl::Mutex mutex_;
+  v1::EventAck ack_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::string> unsent_ ABSL_GUARDED_BY(mutex_);
+  bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_broken_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace
+
+void Session::ListenToEvents(std::function<void(SecretRotation, std::function<void()>)> receive) {
+  auto call = std::make_shared<EventCall>(std::move(receive));
+  wire_->Add(call->context(), false);
+  // The session does not live by its events: it would never go.
+  call->Start(&wire_->stubs.plugin, [weak = weak_from_this(), context = call->context()] {
+    if (auto self = weak.lock()) self->wire_->Remove(context);
+  });
+}
+
+}  // namespace sluice::plugin

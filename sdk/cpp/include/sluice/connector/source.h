@@ -197,10 +197,15 @@ class Source {
 
   const System& system() const { return *system_; }
 
+ protected:
+  // Null outside of a runtime.
+  const Description* description() const { return description_.get(); }
+
  private:
-  friend class Runtime;
+  friend class Systems;
   friend class SystemForTest;
   std::shared_ptr<const System> system_ = std::make_shared<const System>();
+  std::shared_ptr<const Description> description_;
 };
 
 // Opens a connector object in a test, as the runtime would.

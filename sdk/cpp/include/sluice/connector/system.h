@@ -40,6 +40,10 @@ class Settings {
   const std::string& File(AnyText name) const;
 
   const std::map<std::string, Value>& values() const { return values_; }
+  // The same with other files; the runtime's.
+  Settings WithFiles(std::map<std::string, std::string> files) const {
+    return Settings(values_, secrets_, std::move(files));
+  }
 
  private:
   std::map<std::string, Value> values_;

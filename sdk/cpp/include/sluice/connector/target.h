@@ -109,7 +109,8 @@ class Target : public Source {
   virtual Result Apply(const Operation& operation);
   // Up to Writing::batch_size operations of one class and action at once; one result each, in the same order.
   virtual std::vector<Result> ApplyBatch(const std::vector<Operation>& operations);
-  // Operations as they come, answers when they are there.
+  // Operations as they come, answers when they are there. Not overridden: null, and the runtime calls ApplyBatch on its
+  // own threads.
   virtual std::unique_ptr<ApplySession> StartApply(const ApplyRequest& request, std::shared_ptr<ResultSink> sink);
 
   // What Apply would answer now; never writes. Not overridden: reads the object and compares each delta.

@@ -1,0 +1,70 @@
+// ApplyCall: one Apply stream. Its messages are handled on one thread of its own, which calls the author's session;
+// results go back from whatever thread answers, packed as many to a message as have gathered. Lives until gRPC is done
+// with it; answers that come later go to the ledger only.
+#ifndef SLUICE_SDK_CPP_SRC_APPLY_CALL_H_
+#define SLUICE_SDK_CPP_SRC_APPLY_CALL_H_
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "grpcpp/grpcpp.h"
+#include "sdk/cpp/src/runtime_state.h"
+#include "sluice/connector/v1/writer.pb.h"
+
+namespace sluice::connector {
+
+class ApplyCall final : public grpc::ServerBidiReactor<v1::ApplyRequest, v1::ApplyReply>, private Drainable {
+ public:
+  static ApplyCall* Start(RuntimeState* state);
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  class Outbox;
+  class Sink;
+  explicit ApplyCall(RuntimeState* state);
+
+  enum class Wake { kMessage, kEnd, kCancelled, kDrain };
+  void Run();
+  absl::Status Serve();
+  absl::Status Begin(const v1::ApplyRequest& request);
+  Wake Next();
+  void Handle(const v1::ApplyRequest& request);
+  void Take(const v1::Operation& operation);
+  void AnswerAllOpen();
+  bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return is_cancelled_ || has_message_ || has_ended_ || (is_draining_ && !has_drained_);
+  }
+  void OnDrain() override;
+
+  RuntimeState* const state_;
+  const std::shared_ptr<Outbox> outbox_;
+  const Cancellation cancellation_;
+  v1::ApplyRequest message_;
+
+  absl::Mutex mutex_;
+  bool has_message_ ABSL_GUARDED_BY(mutex_) = false;
+  bool has_ended_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_draining_ ABSL_GUARDED_BY(mutex_) = false;
+  bool has_drained_ ABSL_GUARDED_BY(mutex_) = false;
+
+  // Of the call's own thread.
+  std::shared_ptr<OpenSystem> system_;
+  std::unique_ptr<ApplySession> session_;
+};
+
+}  // namespace sluice::connector
+
+#endif  // SLUICE_SDK_CPP_SRC_APPLY_CALL_H_

@@ -1,0 +1,33 @@
+// The contract's Configuration service: schema, settings, opening and testing systems.
+#ifndef SLUICE_SDK_CPP_SRC_CONFIGURATION_SERVICE_H_
+#define SLUICE_SDK_CPP_SRC_CONFIGURATION_SERVICE_H_
+
+#include "sdk/cpp/src/runtime_state.h"
+#include "sluice/connector/v1/configuration.grpc.pb.h"
+
+namespace sluice::connector {
+
+class ConfigurationService final : public v1::Configuration::CallbackService {
+ public:
+  explicit ConfigurationService(RuntimeState* state) : state_(state) {}
+  grpc::ServerUnaryReactor* GetConfigSchema(grpc::CallbackServerContext* context,
+                                            const v1::GetConfigSchemaRequest* request,
+                                            v1::ConfigSchema* reply) override;
+  grpc::ServerUnaryReactor* ValidateConfig(grpc::CallbackServerContext* context, const v1::ConfigRequest* request,
+                                           v1::ConfigReply* reply) override;
+  grpc::ServerUnaryReactor* Open(grpc::CallbackServerContext* context, const v1::OpenRequest* request,
+                                 v1::ConfigReply* reply) override;
+  grpc::ServerUnaryReactor* Close(grpc::CallbackServerContext* context, const v1::SystemRequest* request,
+                                  v1::CloseReply* reply) override;
+  grpc::ServerUnaryReactor* Test(grpc::CallbackServerContext* context, const v1::SystemRequest* request,
+                                 v1::ConfigReply* reply) override;
+  grpc::ServerUnaryReactor* GetSchema(grpc::CallbackServerContext* context, const v1::SystemRequest* request,
+                                      v1::Schema* reply) override;
+
+ private:
+  RuntimeState* const state_;
+};
+
+}  // namespace sluice::connector
+
+#endif  // SLUICE_SDK_CPP_SRC_CONFIGURATION_SERVICE_H_

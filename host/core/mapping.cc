@@ -1,0 +1,404 @@
+#include "host/core/mapping.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "host/core/text.h"
+
+namespace sluice::core {
+namespace {
+
+using ObjectKey = std::pair<std::string, std::string>;  // Class, id.
+
+// One object, joined over its scopes.
+struct Joined {
+  std::string object_class, id, name, scope;
+  Fields attributes;
+  std::vector<RecordKey> sources;  // By scope.
+  absl::CivilDay first_seen;
+  std::optional<absl::CivilDay> last_seen;  // Set when no scope has it any more.
+};
+
+// Records that are there speak; tombstones only where there is nothing else.
+Joined Join(const std::string& system_name, const std::vector<const RawRecord*>& records) {
+  bool is_live = std::any_of(records.begin(), records.end(), [](const RawRecord* raw) { return !raw->last_seen; });
+  Joined joined;
+  joined.first_seen = absl::CivilDay::max();
+  for (const RawRecord* raw : records) {
+    joined.first_seen = std::min(joined.first_seen, raw->first_seen);
+    if (is_live && raw->last_seen) continue;
+    const Record& record = raw->record;
+    if (joined.sources.empty()) {
+      joined.object_class = record.object_class;
+      joined.id = record.id;
+      joined.scope = record.scope;
+      joined.attributes = record.attributes;
+    } else {
+      joined.attributes = JoinAttributes(joined.attributes, record.attributes);
+    }
+    if (joined.name.empty()) joined.name = record.name;
+    joined.sources.push_back({system_name, record.scope, record.object_class, record.id});
+    if (!is_live) joined.last_seen = joined.last_seen ? std::max(*joined.last_seen, *raw->last_seen) : raw->last_seen;
+  }
+  return joined;
+}
+
+// By class, then id. The set is ordered by scope first, so each object's records come by scope.
+std::map<ObjectKey, Joined> JoinAll(const std::string& system_name, const RawSet& records) {
+  std::map<ObjectKey, std::vector<const RawRecord*>> groups;
+  for (const auto& [key, raw] : records) groups[{key.object_class, key.id}].push_back(&raw);
+  std::map<ObjectKey, Joined> objects;
+  for (const auto& [key, group] : groups) objects.emplace(key, Join(system_name, group));
+  return objects;
+}
+
+// A value inside maps, by what is left of a path.
+Value Inside(const Value& value, absl::string_view path) {
+  if (path.empty() || !value.has_value()) return value;
+  if (value.is_list()) {  // Of each item.
+    Value::List items;
+    for (const Value& item : value.list()) items.push_back(Inside(item, path));
+    return value.kind() == Value::Kind::kList ? Value::ListOf(std::move(items))
+                                              : Value::PartialListOf(std::move(items));
+  }
+  if (value.kind() != Value::Kind::kMap) return Value::NotVisible();
+  auto whole = value.map().find(std::string(path));
+  if (whole != value.map().end()) return whole->second;
+  size_t dot = path.find('.');
+  auto found = value.map().find(std::string(path.substr(0, dot)));
+  if (found == value.map().end() || dot == absl::string_view::npos) return Value::NotVisible();
+  return Inside(found->second, path.substr(dot + 1));
+}
+
+// What "leerling.<rest>" means on one record.
+Value AttributeOf(const Joined& object, const std::string& rest) {
+  auto whole = object.attributes.find(rest);
+  if (whole != object.attributes.end()) return whole->second;
+  for (size_t dot = rest.find('.'); dot != std::string::npos; dot = rest.find('.', dot + 1)) {
+    auto found = object.attributes.find(rest.substr(0, dot));
+    if (found != object.attributes.end()) return Inside(found->second, absl::string_view(rest).substr(dot + 1));
+  }
+  if (rest == "id") return Value::Text(object.id);
+  if (rest == "scope") return Value::Text(object.scope);
+  if (rest == "name") return object.name.empty() ? Value::Empty() : Value::Text(object.name);
+  return Value::NotVisible();
+}
+
+// Computes the fields of one object; a field may read another one of the same object.
+class FieldComputer {
+ public:
+  // `own` is how templates name the object itself: "person." or "contract.".
+  FieldComputer(const Joined& object, const std::vector<FieldMapping>& mappings, absl::string_view own)
+      : object_(object), own_(own), class_prefix_(absl::StrCat(object.object_class, ".")) {
+    for (const FieldMapping& mapping : mappings) mappings_[mapping.field] = &mapping;
+  }
+  virtual ~FieldComputer() = default;
+
+  Value FieldValue(const std::string& field) {
+    auto known = values_.find(field);
+    if (known != values_.end()) return known->second;
+    if (!in_progress_.insert(field).second) return Value::NotVisible();  // It reads itself.
+    Value value = NormaliseValue(Compute(field));
+    in_progress_.erase(field);
+    return values_.emplace(field, std::move(value)).first->second;
+  }
+
+  // Every mapped field that is visible.
+  Fields MappedFields() {
+    Fields fields;
+    for (const auto& [field, mapping] : mappings_) {
+      Value value = FieldValue(field);
+      if (value.is_visible()) fields.emplace(field, std::move(value));
+    }
+    return fields;
+  }
+
+  // Whether the mapping says anything about this field for objects of this class.
+  bool IsMapped(const std::string& field) const {
+    auto found = mappings_.find(field);
+    if (found == mappings_.end()) return false;
+    const std::vector<std::string>& paths = found->second->value.paths();
+    return paths.empty() || std::any_of(paths.begin(), paths.end(), [&](const std::string& path) {
+             return absl::StartsWith(path, class_prefix_) || absl::StartsWith(path, own_);
+           });
+  }
+
+ protected:
+  virtual Value Compute(const std::string& field) { return ComputeMapped(field); }
+
+  Value ComputeMapped(const std::string& field) {
+    auto found = mappings_.find(field);
+    if (found == mappings_.end()) return Value::NotVisible();
+    return found->second->value.Evaluate([&](const std::string& path) { return Lookup(path); });
+  }
+
+ private:
+  Value Lookup(const std::string& path) {
+    if (absl::StartsWith(path, class_prefix_)) {
+      return NormaliseValue(AttributeOf(object_, path.substr(class_prefix_.size())));
+    }
+    if (absl::StartsWith(path, own_)) return FieldValue(path.substr(own_.size()));
+    return Value::NotVisible();
+  }
+
+  const Joined& object_;
+  const std::string own_;
+  const std::string class_prefix_;
+  std::map<std::string, const FieldMapping*> mappings_;
+  std::map<std::string, Value> values_;
+  std::set<std::string> in_progress_;
+};
+
+// Adds the names that follow from others.
+class PersonComputer final : public FieldComputer {
+ public:
+  PersonComputer(const Joined& object, const std::vector<FieldMapping>& mappings)
+      : FieldComputer(object, mappings, "person.") {}
+
+  Fields AllFields() {
+    Fields fields = MappedFields();
+    for (const char* derived : {"name.family_all", "name.display"}) {
+      Value value = FieldValue(derived);
+      if (value.is_visible()) fields.insert_or_assign(derived, std::move(value));
+    }
+    return fields;
+  }
+
+ protected:
+  Value Compute(const std::string& field) override {
+    if (field == "name.family_all" && !IsMapped(field)) return FamilyAll();
+    if (field == "name.display" && !IsMapped(field)) return Display();
+    return ComputeMapped(field);
+  }
+
+ private:
+  // A part that this class of people does not have is empty; one that it has and we may not see is not visible.
+  Value Part(const std::string& field) { return IsMapped(field) ? FieldValue(field) : Value::Empty(); }
+
+  static Value Joined2(const Value& first, absl::string_view between, const Value& second) {
+    if (!first.is_visible() || !second.is_visible()) return Value::NotVisible();
+    if (!first.has_value()) return second;
+    if (!second.has_value()) return first;
+    return Value::Text(absl::StrCat(first.ToText(), between, second.ToText()));
+  }
+
+  Value OwnName() { return Joined2(Part("name.family_prefix"), " ", Part("name.family")); }
+  Value PartnerName() {
+    Value partner = Part("name.partner");
+    return partner.is_empty() ? partner : Joined2(Part("name.partner_prefix"), " ", partner);
+  }
+
+  Value FamilyAll() {
+    if (!IsMapped("name.family")) return Value::NotVisible();
+    Value convention = Part("name.convention");
+    if (!convention.is_visible()) return convention;
+    std::string letters = ToUpper(convention.ToText());
+    Value own = OwnName();
+    if (letters != "P" && letters != "BP" && letters != "PB") return own;
+    Value partner = PartnerName();
+    if (partner.is_empty()) return own;
+    if (letters == "P") return partner;
+    return letters == "BP" ? Joined2(own, "-", partner) : Joined2(partner, "-", own);
+  }
+
+  Value Display() {
+    Value first = Part("name.nick");
+    for (const char* other : {"name.given", "name.initials"}) {
+      if (first.is_empty()) first = Part(other);
+    }
+    return Joined2(first, " ", FieldValue("name.family_all"));
+  }
+};
+
+std::string RecordText(const Joined& object) { return absl::StrCat(object.object_class, " ", object.id); }
+
+std::optional<absl::CivilDay> DayOf(const Value& value) {
+  if (value.kind() == Value::Kind::kDate) return value.date();
+  if (value.kind() == Value::Kind::kText) return ParseDate(value.text());
+  return std::nullopt;
+}
+
+// Builds the persons of one source.
+class Mapper {
+ public:
+  Mapper(const std::string& system_name, const SystemSpec& system, const RawSet& records, const MappingOptions& options)
+      : system_name_(system_name), system_(system), options_(options), objects_(JoinAll(system_name, records)) {}
+
+  MappingResult Map() {
+    for (const PersonMapping& mapping : system_.persons) {
+      ForEachObject(mapping.from, [&](const ObjectKey& key, const Joined& object) { AddPerson(mapping, key, object); });
+    }
+    for (const ContractMapping& mapping : system_.contracts) {
+      ForEachObject(mapping.from, [&](const ObjectKey&, const Joined& object) { AddContract(mapping, object); });
+    }
+    HoldBackSharedIds();
+    return Finish();
+  }
+
+ private:
+  struct Draft {
+    Person person;
+    const Joined* object = nullptr;
+  };
+
+  template <typename Each>
+  void ForEachObject(const std::string& object_class, Each each) const {
+    for (auto it = objects_.lower_bound({object_class, ""}); it != objects_.end() && it->first.first == object_class;
+         ++it) {
+      each(it->first, it->second);
+    }
+  }
+
+  void HoldBack(Draft& draft, const RecordKey& record, const std::string& reason) {
+    draft.person.held_back.push_back(reason);
+    result_.held_back.push_back({draft.person.id, record, reason});
+  }
+
+  void AddPerson(const PersonMapping& mapping, const ObjectKey& key, const Joined& object) {
+    if (drafts_.count(key) > 0) return;
+    Draft& draft = drafts_[key];
+    Person& person = draft.person;
+    draft.object = &object;
+    person.id = PersonId(system_name_, object.object_class, object.id);
+    person.fields = PersonComputer(object, mapping.fields).AllFields();
+    person.sources = object.sources;
+    person.last_seen = object.last_seen;
+    Value display = FieldOf(person, nullptr, "person.name.display");
+    person.display = display.ToText();
+    person.external_id = FieldOf(person, nullptr, "person.external_id").ToText();
+    if (person.display.empty()) {
+      HoldBack(
+          draft, object.sources[0],
+          absl::StrCat(RecordText(object), ": name.display ", display.is_visible() ? "is empty" : "is not visible"));
+    }
+  }
+
+  // Whom a contract's record is about; nullptr when that is not known, and then it has been counted or reported.
+  Draft* OwnerOf(const ContractMapping& mapping, const Joined& object) {
+    std::string attribute = mapping.owner_attribute;
+    if (attribute.empty()) {
+      auto found = options_.owner_attributes.find(mapping.from);
+      if (found != options_.owner_attributes.end()) attribute = found->second;
+    }
+    if (attribute.empty()) {
+      ReportContract(nullptr, object, "neither the mapping nor the connector says which attribute names its person");
+      return nullptr;
+    }
+    Value owner = AttributeOf(object, attribute);
+    if (!owner.has_value()) {
+      ReportContract(nullptr, object, absl::StrCat(attribute, owner.is_visible() ? " is empty" : " is not visible"));
+      return nullptr;
+    }
+    auto draft = drafts_.end();
+    if (owner.kind() == Value::Kind::kReference) {
+      draft = drafts_.find({owner.reference().object_class, owner.reference().id});
+    } else {
+      for (const PersonMapping& person : system_.persons) {
+        draft = drafts_.find({person.from, owner.ToText()});
+        if (draft != drafts_.end()) break;
+      }
+    }
+    if (draft != drafts_.end()) return &draft->second;
+    ++result_.dangling_contracts;
+    return nullptr;
+  }
+
+  void ReportContract(const Draft* draft, const Joined& object, const std::string& what) {
+    result_.held_back.push_back({draft == nullptr ? "" : draft->person.id, object.sources[0],
+                                 absl::StrCat(RecordText(object), " is left out: ", what)});
+  }
+
+  void AddContract(const ContractMapping& mapping, const Joined& object) {
+    Draft* draft = OwnerOf(mapping, object);
+    if (draft == nullptr) return;
+    Contract contract;
+    contract.type = mapping.type;
+    contract.source = object.sources[0];
+    contract.id = ContractId(mapping.type, contract.source);
+    contract.last_seen = object.last_seen;
+    FieldComputer computer(object, mapping.fields, "contract.");
+    contract.fields = computer.MappedFields();
+    Value start = computer.FieldValue("start");
+    Value end = computer.FieldValue("end");
+    contract.fields.erase("start");
+    contract.fields.erase("end");
+    if (start.is_empty()) {
+      ReportContract(draft, object, "its start is empty");
+      return;
+    }
+    std::optional<absl::CivilDay> day = DayOf(start);
+    if (!day) {
+      HoldBack(*draft, contract.source,
+               absl::StrCat(RecordText(object), ": its start ", start.is_visible() ? "is no date" : "is not visible"));
+      return;
+    }
+    contract.start = *day;
+    contract.end = DayOf(end);
+    if (!contract.end && !end.is_empty()) contract.fields[Contract::kEndIsHidden] = Value::Flag(true);
+    draft->person.contracts.push_back(std::move(contract));
+  }
+
+  // Of the persons with one external id, the one that keeps it comes first: who had it before, who is still there, who
+  // was seen first, the lowest id.
+  void HoldBackSharedIds() {
+    std::map<std::string, std::vector<Draft*>> by_external_id;
+    for (auto& [key, draft] : drafts_) {
+      if (!draft.person.external_id.empty()) by_external_id[draft.person.external_id].push_back(&draft);
+    }
+    for (auto& [external_id, sharing] : by_external_id) {
+      if (sharing.size() < 2) continue;
+      auto holder = options_.external_id_holders.find(external_id);
+      std::string holder_id = holder == options_.external_id_holders.end() ? "" : holder->second;
+      std::sort(sharing.begin(), sharing.end(), [&](const Draft* a, const Draft* b) {
+        auto rank = [&](const Draft* d) {
+          return std::make_tuple(d->person.id != holder_id, d->person.last_seen.has_value(), d->object->first_seen,
+                                 d->person.id);
+        };
+        return rank(a) < rank(b);
+      });
+      for (size_t i = 1; i < sharing.size(); ++i) {
+        HoldBack(*sharing[i], sharing[i]->object->sources[0],
+                 absl::StrCat("person ", sharing[i]->person.id, " has the external_id of person ",
+                              sharing[0]->person.id, ", who had it first; correct one of the two in the source"));
+      }
+    }
+  }
+
+  MappingResult Finish() {
+    for (auto& [key, draft] : drafts_) {
+      Person& person = draft.person;
+      std::sort(person.contracts.begin(), person.contracts.end(),
+                [](const Contract& a, const Contract& b) { return a.id < b.id; });
+      std::sort(person.held_back.begin(), person.held_back.end());
+      result_.persons.push_back(std::move(person));
+    }
+    std::sort(result_.persons.begin(), result_.persons.end(),
+              [](const Person& a, const Person& b) { return a.id < b.id; });
+    std::sort(result_.held_back.begin(), result_.held_back.end(), [](const HeldBackRecord& a, const HeldBackRecord& b) {
+      return std::tie(a.person_id, a.record, a.reason) < std::tie(b.person_id, b.record, b.reason);
+    });
+    return std::move(result_);
+  }
+
+  const std::string& system_name_;
+  const SystemSpec& system_;
+  const MappingOptions& options_;
+  const std::map<ObjectKey, Joined> objects_;
+  std::map<ObjectKey, Draft> drafts_;
+  MappingResult result_;
+};
+
+}  // namespace
+
+MappingResult MapPersons(const std::string& system_name, const SystemSpec& system, const RawSet& records,
+                         const MappingOptions& options) {
+  return Mapper(system_name, system, records, options).Map();
+}
+
+}  // namespace sluice::core

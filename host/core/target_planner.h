@@ -1,0 +1,167 @@
+// The second half of an evaluation, for one target: what the population wants against what is held and observed gives
+// operations.
+//
+// Internal to core: used by MakePlan and Correlate. Persons are taken in the order of their ids, so that the order of
+// the input makes no difference. It takes no decision about limits: thresholds.h does.
+#ifndef SLUICE_HOST_CORE_TARGET_PLANNER_H_
+#define SLUICE_HOST_CORE_TARGET_PLANNER_H_
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/core/account_mapping.h"
+#include "host/core/correlation.h"
+#include "host/core/evaluation.h"
+#include "host/core/planner.h"
+#include "host/core/reasons.h"
+
+namespace sluice::core {
+
+// One person as the first half left it.
+struct PersonFacts {
+  const Person* person = nullptr;
+  std::vector<EntitlementIntervals> entitlements;
+  bool is_excluded = false;  // Computed, not planned.
+};
+
+// Everybody, by person id, and every grant of everybody.
+struct Population {
+  std::vector<PersonFacts> persons;
+  std::map<std::pair<std::string, std::string>, std::vector<const Grant*>> grants;  // Person, system.
+};
+Population EvaluatePopulation(const PlanInput& input, const Evaluator& evaluator);
+
+class TargetPlanner {
+ public:
+  TargetPlanner(const PlanInput& input, const Population& population, const SystemSpec& system,
+                const TargetSchema& schema, const Observed& observed);
+
+  // Appends operations, held back people, warnings and what the engine must remember; statuses are ready, waiting or
+  // observing.
+  void Run(Plan& plan);
+  CorrelationReport Report();
+
+ private:
+  // One person in this target.
+  struct Case {
+    const PersonFacts* facts = nullptr;
+    const Grant* account = nullptr;
+    const Grant* access = nullptr;
+    std::map<std::string, const Grant*> permissions;  // By entitlement.
+    const EntitlementIntervals* account_intervals = nullptr;
+    const EntitlementIntervals* access_intervals = nullptr;
+    std::map<std::string, const EntitlementIntervals*> permission_intervals;
+    const SupportedInterval* account_today = nullptr;
+    const SupportedInterval* access_today = nullptr;
+    bool is_frozen = false;  // Excluded or held back: nothing is planned.
+    bool is_open = false;    // An operation is under way: only grants, which wait.
+    bool is_activated = false;
+    std::vector<bool> in_window;  // Contracts in scope of the rules that give the account.
+    int contract = -1;            // The one that the account speaks of.
+    AccountValues values;         // When the account is wanted.
+    std::string key;
+    Match match;
+    std::string problem;       // Why nothing new is planned in this target.
+    bool has_account = false;  // Held and staying, or about to be.
+    std::string account_id;    // Empty: not known yet.
+    std::string root;          // Id of the operation that gives the account; empty: it is there.
+
+    const Person& person() const { return *facts->person; }
+    GrantState account_state() const { return account == nullptr ? GrantState::kAbsent : account->state; }
+    bool wants_account() const { return account_today != nullptr && account_today->verdict == Verdict::kTrue; }
+    bool may_want_account() const { return account_today != nullptr; }
+    bool wants_access() const { return access_today != nullptr && access_today->verdict == Verdict::kTrue; }
+    Verdict PermissionVerdict(const std::string& entitlement, absl::CivilDay day) const;
+    // A rule gives a resource of this kind of which it cannot be said which one.
+    bool MayHoldAny(const std::string& resource, absl::CivilDay day) const;
+  };
+
+  // One instance of a resource that somebody needs or that is held.
+  struct Instance {
+    std::string resource, key, label;
+    const ResourceSpec* spec = nullptr;  // Null: no longer configured.
+    const ResourceInstance* held = nullptr;
+    const Case* first = nullptr;  // Who asks first, and for what.
+    const SupportedInterval* interval = nullptr;
+    int64_t needed_by = 0;
+    bool is_used = false, is_activated = false, is_open = false, is_held_back = false;
+    std::string object_id;  // Held or adopted.
+    std::string create_id;  // Of the operation that gives it; empty: it is there.
+    Fields fields;
+    std::string entitlement() const { return absl::StrCat(resource, ":", key); }
+  };
+
+  // target_planner.cc
+  void BuildCases();
+  void FillCase(const PersonFacts& facts, Case& c);
+  bool IsActivated(const Case& c) const;
+  void ComputeAccount(Case& c);
+  void Correlate();
+  void FindSharedNames();
+  std::string NameProblem(const Case& c, const std::string& attribute, const Value& value) const;
+  bool IsTaken(const std::string& domain, const std::string& name, const std::string& holder,
+               const std::string& own_object) const;
+  void HoldBack(Case& c, std::string reason);
+  void HoldBackResource(std::string reason);
+  PlannedOperation NewOperation(OperationKind kind, const Case& c, const std::string& entitlement, const Grant* grant);
+  std::string Add(PlannedOperation operation, bool is_activated, bool waits);
+  void WarnUnknown();
+  void WarnDrift();
+
+  // account_ladder.cc
+  void PlanAccount(Case& c);
+  void PlanNew(Case& c);
+  void PlanCreate(Case& c);
+  void PlanAdopt(Case& c);
+  void PlanHeld(Case& c);
+  void PlanReturn(Case& c);
+  void PlanRetire(Case& c);
+  void PlanDelete(Case& c);
+  void PlanAccess(Case& c);
+  void PlanUpdate(Case& c, std::vector<AttributeChange> changes, const std::string& depends_on);
+  std::vector<AttributeChange> Differences(const Case& c, const Fields& known, const Record* observed) const;
+  bool SettleNames(const Case& c, std::vector<LateName>& names, std::string& problem);
+
+  // permission_planner.cc
+  void PlanResources();
+  void CollectInstances();
+  void CollectNeeds(const Case& c);
+  void NameInstances();
+  void PlanInstance(Instance& instance);
+  void PlanUnused(Instance& instance);
+  bool AdoptInstance(Instance& instance, const std::string& label_attribute);
+  std::string InstanceProblem(const Instance& instance, const std::string& own_object) const;
+  void ResolvePermissions();
+  void PlanPermissions(Case& c);
+  void PlanGrant(Case& c, const EntitlementIntervals& wanted, const SupportedInterval& today);
+  void PlanRevoke(Case& c, const Grant& grant);
+  std::string PermissionLabel(const EntitlementIntervals& wanted) const;
+
+  const PlanInput& input_;
+  const Population& population_;
+  const SystemSpec& system_;
+  const TargetSchema& schema_;
+  const Observed& observed_;
+  const ObservedIndex index_;
+  const AccountMapping mapping_;
+  const Reasons reasons_;
+  Plan* plan_ = nullptr;
+  std::vector<Case> cases_;
+  std::map<std::string, std::string> held_accounts_;                             // Account id -> person.
+  std::map<std::pair<std::string, std::string>, std::set<std::string>> wanted_;  // Domain, name -> persons.
+  std::map<std::pair<std::string, std::string>, std::string> given_;             // Domain, name -> holder (state's).
+  std::map<std::pair<std::string, std::string>, std::string> reserved_;          // The same, in this plan.
+  std::map<std::string, Instance> instances_;                                    // By entitlement.
+  std::map<std::string, std::string> permission_ids_;                            // By entitlement.
+  int64_t without_account_ = 0;
+};
+
+// The flag of an observed account that says whether it may be used.
+inline constexpr absl::string_view kEnabledAttribute = "enabled";
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_HOST_CORE_TARGET_PLANNER_H_

@@ -1,0 +1,193 @@
+#include "host/core/thresholds.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "host/base/hash.h"
+
+namespace sluice::core {
+namespace {
+
+// "2.4" of 24 of 1000, cut off after one place.
+std::string PercentText(int64_t count, int64_t held) {
+  const int64_t tenths = held == 0 ? 0 : 1000 * count / held;
+  return absl::StrCat(tenths / 10, ".", tenths % 10);
+}
+
+// What is held of the kind of thing that an operation is about, in one system.
+struct HeldCounts {
+  int64_t accounts = 0, permissions = 0, resources = 0;
+  std::map<std::string, int64_t> by_permission;  // Entitlement -> grants held.
+
+  int64_t Of(OperationKind kind) const {
+    switch (kind) {
+      case OperationKind::kGrant:
+      case OperationKind::kRevoke:
+        return permissions;
+      case OperationKind::kCreateResource:
+      case OperationKind::kDeleteResource:
+        return resources;
+      default:
+        return accounts;
+    }
+  }
+};
+
+std::map<std::string, HeldCounts> CountHeld(const State& state) {
+  std::map<std::string, HeldCounts> held;
+  for (const Grant& grant : state.grants) {
+    if (grant.state != GrantState::kHeld) continue;
+    HeldCounts& counts = held[grant.system];
+    if (grant.kind == EntitlementKind::kAccount) ++counts.accounts;
+    if (grant.kind != EntitlementKind::kPermission) continue;
+    ++counts.permissions;
+    ++counts.by_permission[grant.entitlement];
+  }
+  for (const ResourceInstance& resource : state.resources) {
+    if (resource.is_held) ++held[resource.system].resources;
+  }
+  return held;
+}
+
+// Operations of one kind of one system.
+struct Group {
+  int64_t observing = 0;
+  std::vector<PlannedOperation*> counted;
+};
+
+class Limiter {
+ public:
+  Limiter(const Configuration& configuration, const State& state, Plan& plan)
+      : configuration_(configuration), state_(state), plan_(plan), held_(CountHeld(state)) {}
+
+  void Run() {
+    std::map<std::pair<std::string, OperationKind>, Group> groups;
+    std::map<std::pair<std::string, std::string>, std::vector<PlannedOperation*>> revokes;
+    for (PlannedOperation& operation : plan_.operations) {
+      Group& group = groups[{operation.system, operation.kind}];
+      if (operation.status == OperationStatus::kObserving) {
+        ++group.observing;
+        continue;
+      }
+      group.counted.push_back(&operation);
+      if (operation.kind == OperationKind::kRevoke) {
+        revokes[{operation.system, operation.entitlement}].push_back(&operation);
+      }
+    }
+    for (const auto& [permission, operations] : revokes) CheckHalf(permission.first, permission.second, operations);
+    for (const auto& [key, group] : groups) CheckKind(key.first, key.second, group);
+    std::sort(plan_.blocks.begin(), plan_.blocks.end(), [](const Block& a, const Block& b) {
+      return std::tie(a.system, a.kind, a.detail) < std::tie(b.system, b.kind, b.detail);
+    });
+    PassOn();
+  }
+
+ private:
+  void CheckHalf(const std::string& system, const std::string& entitlement,
+                 const std::vector<PlannedOperation*>& operations) {
+    const int64_t lost = static_cast<int64_t>(operations.size());
+    const int64_t held = held_[system].by_permission[entitlement];
+    if (lost < kHalfRuleFrom || 2 * lost < held) return;
+    const std::string& label = operations.front()->label;
+    Wait(system, "revoke", label, absl::StrCat(label, " would lose ", lost, " of ", held, " members"), operations);
+  }
+
+  void CheckKind(const std::string& system, OperationKind kind, const Group& group) {
+    const std::string name(OperationKindName(kind));
+    const SystemSpec* spec = configuration_.FindSystem(system);
+    Threshold threshold;
+    if (kind != OperationKind::kAdopt) threshold.count = 1;
+    if (spec != nullptr && spec->thresholds.contains(name)) threshold = spec->thresholds.at(name);
+    ThresholdVerdict verdict;
+    verdict.system = system;
+    verdict.kind = name;
+    verdict.observing = group.observing;
+    verdict.held = held_[system].Of(kind);
+    verdict.count_limit = threshold.count;
+    verdict.percent_limit = threshold.percent;
+    const int64_t counted = static_cast<int64_t>(group.counted.size());
+    verdict.count = counted + group.observing;
+    verdict.is_reached = counted > 0 && Reaches(threshold, counted, verdict.held);
+    if (verdict.is_reached) {
+      Wait(system, name, "", VerdictText(name, threshold, counted, verdict.held), group.counted);
+    }
+    plan_.thresholds.push_back(std::move(verdict));
+  }
+
+  void Wait(const std::string& system, const std::string& kind, const std::string& detail, std::string verdict,
+            const std::vector<PlannedOperation*>& operations) {
+    Block block;
+    block.id = BlockId(system, kind, detail);
+    block.system = system;
+    block.kind = kind;
+    block.detail = detail;
+    block.verdict = std::move(verdict);
+    for (const PlannedOperation* operation : operations) block.ids.push_back(operation->id);
+    std::sort(block.ids.begin(), block.ids.end());
+    block.is_approved = std::any_of(state_.approvals.begin(), state_.approvals.end(), [&](const Approval& approval) {
+      return approval.block_id == block.id &&
+             std::includes(approval.ids.begin(), approval.ids.end(), block.ids.begin(), block.ids.end());
+    });
+    for (PlannedOperation* operation : operations) {
+      if (block.is_approved || !operation->block.empty()) continue;
+      operation->block = block.id;
+      if (operation->status == OperationStatus::kReady) operation->status = OperationStatus::kBlocked;
+    }
+    plan_.blocks.push_back(std::move(block));
+  }
+
+  // What depends on something that will not run now waits too.
+  void PassOn() {
+    std::map<std::string, PlannedOperation*> by_id;
+    for (PlannedOperation& operation : plan_.operations) by_id[operation.id] = &operation;
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (PlannedOperation& operation : plan_.operations) {
+        if (operation.status != OperationStatus::kReady) continue;
+        const bool waits =
+            std::any_of(operation.depends_on.begin(), operation.depends_on.end(), [&](const std::string& id) {
+              const auto found = by_id.find(id);
+              return found != by_id.end() && found->second->status != OperationStatus::kReady;
+            });
+        if (!waits) continue;
+        operation.status = OperationStatus::kWaiting;
+        changed = true;
+      }
+    }
+  }
+
+  const Configuration& configuration_;
+  const State& state_;
+  Plan& plan_;
+  std::map<std::string, HeldCounts> held_;
+};
+
+}  // namespace
+
+bool Reaches(const Threshold& threshold, int64_t count, int64_t held) {
+  if (threshold.count && count >= *threshold.count) return true;
+  return threshold.percent && held >= kPercentFrom && 100 * count >= *threshold.percent * held;
+}
+
+std::string VerdictText(absl::string_view kind, const Threshold& threshold, int64_t count, int64_t held) {
+  std::string text = absl::StrCat(kind, " ", count);
+  if (threshold.count) absl::StrAppend(&text, " of ", *threshold.count);
+  if (threshold.percent && held >= kPercentFrom) {
+    absl::StrAppend(&text, ", ", PercentText(count, held), " % of ", *threshold.percent, " %");
+  }
+  return text;
+}
+
+std::string BlockId(absl::string_view system, absl::string_view kind, absl::string_view detail) {
+  return base::UuidOf({"block", std::string(system), std::string(kind), std::string(detail)});
+}
+
+void ApplyThresholds(const Configuration& configuration, const State& state, Plan& plan) {
+  Limiter(configuration, state, plan).Run();
+}
+
+}  // namespace sluice::core

@@ -21,9 +21,13 @@ namespace sluice::active_directory {
 namespace {
 
 template <typename T>
-concept CanBind = requires(T connection, const Credentials& credentials, absl::Time deadline) { std::move(connection).Bind(credentials, deadline); };
+concept CanBind = requires(T connection, const Credentials& credentials, absl::Time deadline) {
+  std::move(connection).Bind(credentials, deadline);
+};
 template <typename T>
-concept HasHandle = requires(T connection) { connection.handle(); };
+concept HasHandle = requires(T connection) {
+  connection.handle();
+};
 
 // A bind in clear text cannot be written: these are the compiler's words.
 static_assert(!CanBind<Opened> && !HasHandle<Opened>);
@@ -45,7 +49,8 @@ absl::StatusOr<Bound> Connect(const Endpoint& endpoint, const Trust& trust, cons
 TEST(Endpoint, TakesLdapsOnly) {
   EXPECT_EQ(ParseEndpoint("ldaps://DC1.School.example.")->Url(), "ldaps://dc1.school.example:636");
   EXPECT_EQ(ParseEndpoint("ldaps://[::1]:1636/")->Url(), "ldaps://[::1]:1636");
-  for (const char* url : {"ldap://dc1", "dc1", "ldapi:///x", "ldaps://", "ldaps://localhost", "ldaps://dc1:0", "ldaps://dc1:x", "ldaps://a b"}) {
+  for (const char* url : {"ldap://dc1", "dc1", "ldapi:///x", "ldaps://", "ldaps://localhost", "ldaps://dc1:0",
+                          "ldaps://dc1:x", "ldaps://a b"}) {
     EXPECT_FALSE(ParseEndpoint(url).ok()) << url;
   }
 }
@@ -67,11 +72,14 @@ TEST(Connection, ToAServerWithoutTlsSendsNoPassword) {
       const ssize_t count = read(peer, buffer, sizeof buffer);
       if (count <= 0) break;
       heard.append(buffer, count);
-      if (!answered) answered = write(peer, "0\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00", 14) == 14;  // "Bind succeeded", in clear text.
+      if (!answered)
+        answered = write(peer, "0\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00", 14) ==
+                   14;  // "Bind succeeded", in clear text.
     }
     close(peer);
   });
-  const auto bound = Connect(Endpoint{"127.0.0.1", ntohs(address.sin_port)}, Trust{}, Credentials{"CN=x", connector::Secret("Geheim.123")});
+  const auto bound = Connect(Endpoint{"127.0.0.1", ntohs(address.sin_port)}, Trust{},
+                             Credentials{"CN=x", connector::Secret("Geheim.123")});
   server.join();
   close(listener);
   EXPECT_FALSE(bound.ok());

@@ -98,7 +98,9 @@ class Records final : public connector::RecordWriter {
   bool complete = false;
 };
 
-Delta Set(const std::string& attribute, Value value) { return Delta{attribute, Delta::Kind::kReplace, std::move(value), {}}; }
+Delta Set(const std::string& attribute, Value value) {
+  return Delta{attribute, Delta::Kind::kReplace, std::move(value), {}};
+}
 Delta Clear(const std::string& attribute) { return Delta{attribute, Delta::Kind::kClear, {}, {}}; }
 
 class ConnectorTest : public testing::Test {
@@ -141,7 +143,8 @@ class ConnectorTest : public testing::Test {
   }
   Operation Person(const std::string& cn, const std::string& account_name, const std::string& employee_id) {
     Operation operation = Make(Action::kCreate, kAccount);
-    operation.deltas = {Set("cn", cn), Set("parent", unit_), Set("sAMAccountName", account_name), Set("employeeID", employee_id)};
+    operation.deltas = {Set("cn", cn), Set("parent", unit_), Set("sAMAccountName", account_name),
+                        Set("employeeID", employee_id)};
     operation.correlate = {{"employeeID", Value(employee_id)}};
     return operation;
   }
@@ -159,7 +162,8 @@ class ConnectorTest : public testing::Test {
   }
   std::vector<std::string> MakePeople(const std::string& prefix, int count) {
     std::vector<Operation> operations;
-    for (int i = 0; i < count; ++i) operations.push_back(Person(absl::StrCat(prefix, i), absl::StrCat(prefix, i), absl::StrCat(prefix, i)));
+    for (int i = 0; i < count; ++i)
+      operations.push_back(Person(absl::StrCat(prefix, i), absl::StrCat(prefix, i), absl::StrCat(prefix, i)));
     std::vector<std::string> order, ids;
     for (const Operation& operation : operations) order.push_back(operation.id);
     const auto results = Apply(std::move(operations));
@@ -171,10 +175,12 @@ class ConnectorTest : public testing::Test {
   }
   static std::string Why(const Result& result) {
     if (!result.error.has_value()) return "no error";
-    return absl::StrCat(connector::ReasonName(result.error->reason), " ", result.error->target_status, " ",
+    return absl::StrCat(std::string(connector::ReasonName(result.error->reason)), " ", result.error->target_status, " ",
                         result.error->diagnostics.empty() ? "" : result.error->diagnostics[0].summary);
   }
-  Entry Look(const std::string& id, const std::vector<std::string>& attributes) { return Samba::Get().Look(*client_, GuidDn(id), attributes); }
+  Entry Look(const std::string& id, const std::vector<std::string>& attributes) {
+    return Samba::Get().Look(*client_, GuidDn(id), attributes);
+  }
   std::string Place() const { return absl::StrCat(unit_, ",", Samba::Get().Base()); }
 
   std::unique_ptr<ActiveDirectory> connector_;
@@ -303,17 +309,20 @@ TEST_F(ConnectorTest, ChangesOnlyWhatDiffersAndSaysBeforeAndAfter) {
   create.deltas.push_back(Set("department", "Talen"));
   const std::string id = ApplyOne(create).object_id;
   Operation update = Make(Action::kUpdate, kAccount, id);
-  update.deltas = {Set("title", "LIO"), Set("department", "Talen"), Clear("description"), Set("cn", "Change"), Set("parent", unit_)};
+  update.deltas = {Set("title", "LIO"), Set("department", "Talen"), Clear("description"), Set("cn", "Change"),
+                   Set("parent", unit_)};
   const Result result = ApplyOne(update);
   EXPECT_EQ(result.outcome, Outcome::kApplied) << Why(result);
   EXPECT_THAT(result.changes, testing::ElementsAre(connector::Change{"title", Value("Docent"), Value("LIO")}));
   update.id = "again";
   EXPECT_EQ(ApplyOne(update).outcome, Outcome::kNoChange);
   Operation clear = Make(Action::kUpdate, kAccount, id);
-  clear.deltas = {Clear("title"), Delta{"proxyAddresses", Delta::Kind::kAdd, {}, {Value("SMTP:c@x.nl"), Value("smtp:d@x.nl")}}};
+  clear.deltas = {Clear("title"),
+                  Delta{"proxyAddresses", Delta::Kind::kAdd, {}, {Value("SMTP:c@x.nl"), Value("smtp:d@x.nl")}}};
   ASSERT_EQ(ApplyOne(clear).outcome, Outcome::kApplied);
   Operation remove = Make(Action::kUpdate, kAccount, id);
-  remove.deltas = {Delta{"proxyAddresses", Delta::Kind::kRemove, {}, {Value("smtp:D@x.nl"), Value("smtp:absent@x.nl")}}};
+  remove.deltas = {
+      Delta{"proxyAddresses", Delta::Kind::kRemove, {}, {Value("smtp:D@x.nl"), Value("smtp:absent@x.nl")}}};
   ASSERT_EQ(ApplyOne(remove).outcome, Outcome::kApplied);
   const Entry entry = Look(id, {"title", "proxyAddresses"});
   EXPECT_FALSE(entry.Has("title"));
@@ -330,7 +339,8 @@ TEST_F(ConnectorTest, RenamesAndMovesInOneStepAndMakesTheContainersOnTheWay) {
   const Result result = ApplyOne(update);
   EXPECT_EQ(result.outcome, Outcome::kApplied) << Why(result);
   EXPECT_EQ(result.object_name, R"(CN=After\, Jr.,OU=Deep,OU=Deeper,)" + Place());
-  EXPECT_THAT(result.changes, testing::Contains(connector::Change{"container", Value::Empty(), Value("OU=Deeper," + unit_)}));
+  EXPECT_THAT(result.changes,
+              testing::Contains(connector::Change{"container", Value::Empty(), Value("OU=Deeper," + unit_)}));
   EXPECT_THAT(result.changes, testing::Contains(connector::Change{"cn", Value("Before"), Value("After, Jr.")}));
   EXPECT_EQ(Look(id, {"cn"}).dn, result.object_name);
   // The same place, written otherwise, is no difference.
@@ -341,7 +351,9 @@ TEST_F(ConnectorTest, RenamesAndMovesInOneStepAndMakesTheContainersOnTheWay) {
 
 TEST_F(ConnectorTest, DisablesWithoutTouchingOtherFlagsAndMovesInTheSameOperation) {
   const std::string id = ApplyOne(Person("Flags", "flags", "f-1")).object_id;
-  ASSERT_TRUE(client_->RunOne(Request::Modify(GuidDn(id), {{Modification::Kind::kReplace, "userAccountControl", {"66048"}}})).ok());
+  ASSERT_TRUE(
+      client_->RunOne(Request::Modify(GuidDn(id), {{Modification::Kind::kReplace, "userAccountControl", {"66048"}}}))
+          .ok());
   Operation disable = Make(Action::kDisable, kAccount, id);
   disable.deltas = {Set("parent", "OU=Vertrokken," + unit_), Set("description", "Vertrokken")};
   const Result result = ApplyOne(disable);
@@ -364,13 +376,17 @@ TEST_F(ConnectorTest, DeletesOnceAndIsContentTheSecondTime) {
   const std::string group = MakeGroup("gone-group");
   EXPECT_EQ(ApplyOne(Member(Action::kGrant, id, group)).error->reason, Reason::kNotFound);
   EXPECT_EQ(ApplyOne(Member(Action::kRevoke, id, group)).outcome, Outcome::kNoChange);
-  EXPECT_EQ(ApplyOne(Make(Action::kDelete, kAccount, group)).outcome, Outcome::kNoChange) << "a group is never deleted as an account";
+  EXPECT_EQ(ApplyOne(Make(Action::kDelete, kAccount, group)).outcome, Outcome::kNoChange)
+      << "a group is never deleted as an account";
   EXPECT_FALSE(Look(group, {"cn"}).dn.empty());
 }
 
 TEST_F(ConnectorTest, DeletesAnAccountThatHoldsObjectsOfItsOwn) {
   const std::string id = ApplyOne(Person("Parent", "parent1", "p-1")).object_id;
-  ASSERT_TRUE(client_->RunOne(Request::Add("CN=Device,CN=Parent," + Place(), {{Modification::Kind::kAdd, "objectClass", {"container"}}})).ok());
+  ASSERT_TRUE(client_
+                  ->RunOne(Request::Add("CN=Device,CN=Parent," + Place(),
+                                        {{Modification::Kind::kAdd, "objectClass", {"container"}}}))
+                  .ok());
   const Result result = ApplyOne(Make(Action::kDelete, kAccount, id));
   EXPECT_EQ(result.outcome, Outcome::kApplied) << Why(result);
 }
@@ -411,7 +427,8 @@ TEST_F(ConnectorTest, GrantsSixHundredMembershipsOfWhichOneIsThereAndOneCannotBe
   ASSERT_TRUE(sliced->Import(request, records).ok());
   std::set<std::string> members;
   for (const auto& record : records.records) {
-    if (record.object_class() == kMembership && record.Get("group").reference()->id == group) members.insert(record.Get("account").reference()->id);
+    if (record.object_class() == kMembership && record.Get("group").reference()->id == group)
+      members.insert(record.Get("account").reference()->id);
   }
   EXPECT_EQ(members.size(), 599u);
 
@@ -420,7 +437,8 @@ TEST_F(ConnectorTest, GrantsSixHundredMembershipsOfWhichOneIsThereAndOneCannotBe
   ASSERT_EQ(ApplyOne(Member(Action::kRevoke, people[3], group)).outcome, Outcome::kApplied);
   const std::string absent = revokes[3].id;
   const auto revoked = Apply(std::move(revokes));
-  for (const auto& [id, result] : revoked) EXPECT_EQ(result.outcome, id == absent ? Outcome::kNoChange : Outcome::kApplied) << Why(result);
+  for (const auto& [id, result] : revoked)
+    EXPECT_EQ(result.outcome, id == absent ? Outcome::kNoChange : Outcome::kApplied) << Why(result);
   EXPECT_EQ(Look(group, {"member"}).All("member").size(), 589u);
 }
 
@@ -490,7 +508,8 @@ TEST_F(ConnectorTest, AClassThatCannotBeReadIsNotReadAndTheOthersAre) {
   connector::System system = Samba::Get().System();
   auto values = system.settings.values();
   values["groups_base"] = Value("OU=Not there");
-  system.settings = connector::Settings(values, {{"bind_dn", system.settings.Secret("bind_dn")}, {"bind_password", system.settings.Secret("bind_password")}});
+  system.settings = connector::Settings(values, {{"bind_dn", system.settings.Secret("bind_dn")},
+                                                 {"bind_password", system.settings.Secret("bind_password")}});
   auto connector = Open(system);
   Records records;
   connector::ImportRequest request;
@@ -508,11 +527,14 @@ TEST_F(ConnectorTest, VerifiesByReading) {
   EXPECT_EQ(verdict.state, connector::Verdict::State::kDone);
   EXPECT_EQ(verdict.result->object_id, id);
   const std::string group = MakeGroup("verify-group");
-  const Operation grant = Member(Action::kGrant, id, group), enable = Make(Action::kEnable, kAccount, id), remove = Make(Action::kDelete, kAccount, id);
-  for (const auto& before : connector_->VerifyBatch({grant, enable, remove})) EXPECT_EQ(before.state, connector::Verdict::State::kNotDone);
+  const Operation grant = Member(Action::kGrant, id, group), enable = Make(Action::kEnable, kAccount, id),
+                  remove = Make(Action::kDelete, kAccount, id);
+  for (const auto& before : connector_->VerifyBatch({grant, enable, remove}))
+    EXPECT_EQ(before.state, connector::Verdict::State::kNotDone);
   ApplyOne(grant);
   ApplyOne(enable);
-  for (const auto& after : connector_->VerifyBatch({grant, enable})) EXPECT_EQ(after.state, connector::Verdict::State::kDone);
+  for (const auto& after : connector_->VerifyBatch({grant, enable}))
+    EXPECT_EQ(after.state, connector::Verdict::State::kDone);
   ApplyOne(remove);
   EXPECT_EQ(connector_->Verify(remove).state, connector::Verdict::State::kDone);
 }
@@ -521,7 +543,8 @@ TEST_F(ConnectorTest, KnowsTheDirectorysSchemaAndPasswordPolicy) {
   auto schema = connector_->Schema({});
   ASSERT_TRUE(schema.ok()) << schema.status();
   ASSERT_TRUE(schema->has_value());
-  const auto find = [](const connector::ObjectClass& object_class, const std::string& name) -> const connector::Attribute* {
+  const auto find = [](const connector::ObjectClass& object_class,
+                       const std::string& name) -> const connector::Attribute* {
     for (const auto& attribute : object_class.attributes) {
       if (attribute.name == name) return &attribute;
     }
@@ -549,14 +572,17 @@ TEST_F(ConnectorTest, TestFindsNothingMissingForAnAdministratorAndSaysWhatOthers
   const std::string id = ApplyOne(create).object_id;
   ASSERT_EQ(ApplyOne(Make(Action::kEnable, kAccount, id)).outcome, Outcome::kApplied);
   connector::System system = Samba::Get().System();
-  system.settings = connector::Settings(system.settings.values(), {{"bind_dn", Secret("CN=Weak Service," + Place())}, {"bind_password", Secret("Service.Pass-1")}});
+  system.settings = connector::Settings(system.settings.values(), {{"bind_dn", Secret("CN=Weak Service," + Place())},
+                                                                   {"bind_password", Secret("Service.Pass-1")}});
   auto weak = Open(system);
   result = weak->Test({});
   ASSERT_TRUE(result.ok()) << result.status();
   std::set<std::string> rights;
   for (const auto& missing : result->missing_rights) rights.insert(missing.right);
-  EXPECT_THAT(rights, testing::IsSupersetOf({"Create user objects", "Create group objects", "Create organizationalUnit objects", "Write member"}));
-  system.settings = connector::Settings(system.settings.values(), {{"bind_dn", Secret("weaksvc@ad.test")}, {"bind_password", Secret("no")}});
+  EXPECT_THAT(rights, testing::IsSupersetOf({"Create user objects", "Create group objects",
+                                             "Create organizationalUnit objects", "Write member"}));
+  system.settings = connector::Settings(system.settings.values(),
+                                        {{"bind_dn", Secret("weaksvc@ad.test")}, {"bind_password", Secret("no")}});
   EXPECT_EQ(connector::Error::From(Open(system)->Test({}).status()).reason, Reason::kAuth);
 }
 

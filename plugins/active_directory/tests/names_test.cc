@@ -24,7 +24,8 @@ TEST(Filter, OfAnEmptyValueMatchesNothing) {
 }
 
 TEST(Filter, OfAGuidIsItsBytes) {
-  EXPECT_EQ(Equals("objectGUID", "01020304-0506-0708-090a-0b0c0d0e0f10"), R"((objectGUID=\04\03\02\01\06\05\08\07\09\0a\0b\0c\0d\0e\0f\10))");
+  EXPECT_EQ(Equals("objectGUID", "01020304-0506-0708-090a-0b0c0d0e0f10"),
+            R"((objectGUID=\04\03\02\01\06\05\08\07\09\0a\0b\0c\0d\0e\0f\10))");
   EXPECT_EQ(Equals("objectGUID", "no guid"), "(!(objectClass=*))");
 }
 
@@ -36,7 +37,8 @@ TEST(Dn, EscapesWhatRfc4514Asks) {
 }
 
 TEST(Dn, ReadsBackWhatItWrites) {
-  for (const char* value : {"Ö'Brien, Jr.", " lead", "trail ", "#1", "a+b", "back\\slash", "eq=ual", "\"quoted\"", "two  spaces", "😀"}) {
+  for (const char* value :
+       {"Ö'Brien, Jr.", " lead", "trail ", "#1", "a+b", "back\\slash", "eq=ual", "\"quoted\"", "two  spaces", "😀"}) {
     const Dn dn = Dn(std::vector<Rdn>{{"DC", "test"}}).Child("CN", value);
     auto again = Dn::Parse(dn.ToString());
     ASSERT_TRUE(again.ok()) << value << ": " << again.status();
@@ -56,7 +58,8 @@ TEST(Dn, DiffersNeitherInCaseNorInEscaping) {
 }
 
 TEST(Dn, RefusesWhatIsNoName) {
-  for (const char* text : {"a", "=b", "CN=", "CN=a,", "CN=a+SN=b", "CN=a\\"}) EXPECT_FALSE(Dn::Parse(text).ok()) << text;
+  for (const char* text : {"a", "=b", "CN=", "CN=a,", "CN=a+SN=b", "CN=a\\"})
+    EXPECT_FALSE(Dn::Parse(text).ok()) << text;
   EXPECT_TRUE(Dn::Parse("")->empty());
 }
 
@@ -76,7 +79,8 @@ TEST(Guid, TextSwapsTheFirstThreeFields) {
 }
 
 TEST(Guid, IsFoundInAnExtendedNameInBothForms) {
-  EXPECT_EQ(*GuidOfExtendedDn("<GUID=01020304-0506-0708-090A-0b0c0d0e0f10>;<SID=S-1-5>;CN=a,DC=b"), "01020304-0506-0708-090a-0b0c0d0e0f10");
+  EXPECT_EQ(*GuidOfExtendedDn("<GUID=01020304-0506-0708-090A-0b0c0d0e0f10>;<SID=S-1-5>;CN=a,DC=b"),
+            "01020304-0506-0708-090a-0b0c0d0e0f10");
   EXPECT_EQ(*GuidOfExtendedDn("<GUID=0403020106050807090a0b0c0d0e0f10>;CN=a"), "01020304-0506-0708-090a-0b0c0d0e0f10");
   EXPECT_FALSE(GuidOfExtendedDn("CN=a").has_value());
   EXPECT_EQ(NameOfExtendedDn("<GUID=01020304-0506-0708-090a-0b0c0d0e0f10>;<SID=S-1-5>;CN=a,DC=b"), "CN=a,DC=b");

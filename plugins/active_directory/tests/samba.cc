@@ -85,7 +85,8 @@ void Samba::Unpack() {
 }
 
 int Samba::Script(const std::string& arguments) const {
-  const std::string command = absl::StrCat("AD_IP=", ip_, " ", Environment("SLUICE_SOURCE_DIR"), "/scripts/samba-ad ", arguments);
+  const std::string command =
+      absl::StrCat("AD_IP=", ip_, " ", Environment("SLUICE_SOURCE_DIR"), "/scripts/samba-ad ", arguments);
   return system(command.c_str());
 }
 
@@ -106,12 +107,13 @@ connector::System Samba::System(int range_step, int page_size) const {
   connector::System system;
   system.id = "ad";
   system.read_only = false;
-  system.settings = connector::Settings({{"servers", connector::Value(connector::List{connector::Value("ldaps://" + ip_)})},
-                                         {"base", connector::Value(Base())},
-                                         {"ca_file", connector::Value(ca_file())},
-                                         {"page_size", connector::Value(page_size)},
-                                         {"range_step", connector::Value(range_step)}},
-                                        {{"bind_dn", connector::Secret(kAdministrator)}, {"bind_password", connector::Secret(kPassword)}});
+  system.settings = connector::Settings(
+      {{"servers", connector::Value(connector::List{connector::Value("ldaps://" + ip_)})},
+       {"base", connector::Value(Base())},
+       {"ca_file", connector::Value(ca_file())},
+       {"page_size", connector::Value(page_size)},
+       {"range_step", connector::Value(range_step)}},
+      {{"bind_dn", connector::Secret(kAdministrator)}, {"bind_password", connector::Secret(kPassword)}});
   return system;
 }
 

@@ -1,0 +1,149 @@
+#include "host/config/secret_reader.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+
+extern char** environ;
+
+namespace sluice::config {
+namespace {
+
+using Kind = core::SecretReference::Kind;
+
+std::string GroupName(gid_t id) {
+  std::array<char, 4096> buffer;
+  struct group group = {}, *found = nullptr;
+  if (getgrgid_r(id, &group, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) return group.gr_name;
+  return absl::StrCat(id);
+}
+
+std::string WrongVariable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr) {
+    std::string other;
+    for (char** one = environ; *one != nullptr; ++one) {
+      const std::string candidate = std::string(*one).substr(0, std::string(*one).find('='));
+      if (absl::EqualsIgnoreCase(candidate, name)) other = candidate;
+    }
+    return absl::StrCat("variable ", name, " is not set",
+                        other.empty() ? "; set it for the host" : absl::StrCat("; did you mean ", Quoted(other), "?"));
+  }
+  if (absl::StripAsciiWhitespace(value).empty()) return absl::StrCat("variable ", name, " is empty; set it for the host");
+  if (absl::StripTrailingAsciiWhitespace(value).size() != std::strlen(value)) {
+    return absl::StrCat("variable ", name, " ends in a blank or a new line; remove it");
+  }
+  return "";
+}
+
+std::string OpenToOthers(const std::string& path, const struct stat& status) {
+  const bool reads = (status.st_mode & (S_IRGRP | S_IROTH)) != 0;
+  if ((status.st_mode & 077) == 0) return "";
+  const bool everybody = (status.st_mode & 007) != 0;
+  return absl::StrCat(path, " can be ", reads ? "read" : "changed", " by ",
+                      everybody ? "everybody" : absl::StrCat("group ", Quoted(GroupName(status.st_gid))),
+                      "; run chmod 600 on it");
+}
+
+std::string WrongContent(const std::string& path, int file) {
+  std::string content(4096, '\0');
+  const ssize_t size = read(file, content.data(), content.size());
+  if (size < 0) return absl::StrCat(path, " cannot be read (", std::strerror(errno), "); name a file with the secret");
+  content.resize(size);
+  // A last line end is how editors write files; it is no part of the secret.
+  absl::string_view text = content;
+  while (absl::ConsumeSuffix(&text, "\n") || absl::ConsumeSuffix(&text, "\r")) {
+  }
+  std::string wrong;
+  if (absl::StripAsciiWhitespace(text).empty()) {
+    wrong = absl::StrCat(path, " is empty; write the secret into it");
+  } else if (size < 4096 && (text.back() == ' ' || text.back() == '\t')) {
+    wrong = absl::StrCat(path, " ends in a blank; remove it");
+  }
+  explicit_bzero(content.data(), content.size());
+  return wrong;
+}
+
+std::string WrongFile(const std::string& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) {
+    return errno == ENOENT ? absl::StrCat(path, " does not exist; create it, readable by the host only")
+                           : absl::StrCat(path, " cannot be read (", std::strerror(errno), "); let the host own it");
+  }
+  struct stat status = {};
+  std::string wrong;
+  if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+    wrong = absl::StrCat(path, " is not a file; name a file with the secret");
+  } else {
+    wrong = OpenToOthers(path, status);
+    if (wrong.empty()) wrong = WrongContent(path, file);
+  }
+  close(file);
+  return wrong;
+}
+
+std::string WrongProgram(const std::string& command) {
+  const std::string program = command.substr(0, command.find(' '));
+  if (program.empty() || program.front() != '/') {
+    return "a program is named by its whole path; write for example exec:/usr/local/bin/secret ad";
+  }
+  struct stat status = {};
+  if (stat(program.c_str(), &status) != 0) return absl::StrCat("program ", program, " does not exist; install it, or correct its path");
+  if (!S_ISREG(status.st_mode) || access(program.c_str(), X_OK) != 0) {
+    return absl::StrCat("program ", program, " cannot be run; make it executable");
+  }
+  if ((status.st_mode & S_IWOTH) != 0) return absl::StrCat("program ", program, " can be changed by everybody; run chmod o-w on it");
+  return "";
+}
+
+}  // namespace
+
+std::optional<core::SecretReference> ReadSecret(const YamlNode& node, const std::string& name,
+                                                const std::string& folder, bool checks_value,
+                                                Diagnostics& diagnostics) {
+  if (!node.is_scalar()) return std::nullopt;
+  absl::string_view target = node.text;
+  core::SecretReference reference;
+  reference.position = node.position;
+  if (absl::ConsumePrefix(&target, "env:")) {
+    reference.kind = Kind::kEnv;
+  } else if (absl::ConsumePrefix(&target, "file:")) {
+    reference.kind = Kind::kFile;
+  } else if (absl::ConsumePrefix(&target, "exec:")) {
+    reference.kind = Kind::kExec;
+  } else {
+    // It may be the secret itself: it is not repeated.
+    diagnostics.Error(node.position, absl::StrCat("secret ", Quoted(name), " is no reference; write env:NAME, file:/path or "
+                                                  "exec:/program, and change the secret if it stood here"));
+    return std::nullopt;
+  }
+  reference.target = std::string(target);
+  if (target.empty()) {
+    diagnostics.Error(node.position, absl::StrCat("secret ", Quoted(name), " names nothing after ", Quoted(node.text),
+                                                  "; write env:NAME, file:/path or exec:/program"));
+    return std::nullopt;
+  }
+  if (reference.kind == Kind::kFile && target.front() != '/') reference.target = absl::StrCat(folder, "/", target);
+  if (!checks_value) return reference;
+  const std::string wrong = reference.kind == Kind::kEnv    ? WrongVariable(reference.target)
+                            : reference.kind == Kind::kFile ? WrongFile(reference.target)
+                                                            : WrongProgram(reference.target);
+  if (!wrong.empty()) diagnostics.Error(node.position, absl::StrCat("secret ", Quoted(name), ": ", wrong));
+  return reference;
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,32 @@
+// Templates, from YAML to core::Template, with every path in them checked, and their greatest length where it is known.
+//
+// Pure functions; what is wrong goes to the diagnostics.
+#ifndef SLUICE_HOST_CONFIG_TEMPLATE_READER_H_
+#define SLUICE_HOST_CONFIG_TEMPLATE_READER_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "host/config/diagnostics.h"
+#include "host/config/fields.h"
+#include "host/config/yaml.h"
+#include "host/core/template.h"
+
+namespace sluice::config {
+
+// What is wrong with a path, with its remedy; "" when nothing is.
+using PathCheck = std::function<std::string(const std::string& path)>;
+
+// A scalar or null. Nothing when it is something else or cannot be parsed.
+std::optional<core::Template> ReadTemplate(const YamlNode& node, const PathCheck& check, Diagnostics& diagnostics);
+
+// A path must be a filled field; `contract.` may be forbidden, with the reason to give.
+PathCheck FieldsCheck(const KnownFields& fields, absl::string_view no_person = "");
+
+// The most characters that the template can give; nothing when a placeholder in it has no bound.
+std::optional<int64_t> MostCharacters(absl::string_view text);
+
+}  // namespace sluice::config
+
+#endif  // SLUICE_HOST_CONFIG_TEMPLATE_READER_H_

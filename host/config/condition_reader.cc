@@ -81,8 +81,9 @@ class Reader {
     if (key.text == "all" || key.text == "any") {
       result.kind = key.text == "all" ? Kind::kAll : Kind::kAny;
       if (!value.is_list() || value.items.empty()) {
-        Wrong(value.position, absl::StrCat(Quoted(key.text), " is ", value.is_list() ? "an empty list" : value.Describe(),
-                                           "; write a list of conditions, each after \"- \""));
+        Wrong(value.position,
+              absl::StrCat(Quoted(key.text), " is ", value.is_list() ? "an empty list" : value.Describe(),
+                           "; write a list of conditions, each after \"- \""));
       }
       for (const YamlNode& item : value.items) result.children.push_back(Map(item, in_contract));
       return result;
@@ -101,7 +102,8 @@ class Reader {
     result.kind = kind;
     result.position = key.position;
     if (in_contract) {
-      Wrong(key.position, absl::StrCat(Quoted(key.text), " stands inside of another *_contract; put them side by side in "
+      Wrong(key.position, absl::StrCat(Quoted(key.text),
+                                       " stands inside of another *_contract; put them side by side in "
                                        "\"all\""));
     }
     if (kind != Kind::kCountContracts) {
@@ -115,7 +117,8 @@ class Reader {
   // count_contracts: { ge: 2, where: { type: employment } }
   void Count(const YamlNode& key, const YamlNode& value, Condition& result) {
     constexpr absl::string_view kRemedy = "write for example { ge: 2, where: { type: employment } }";
-    if (!value.is_map()) return Wrong(value.position, absl::StrCat("\"count_contracts\" is ", value.Describe(), "; ", kRemedy));
+    if (!value.is_map())
+      return Wrong(value.position, absl::StrCat("\"count_contracts\" is ", value.Describe(), "; ", kRemedy));
     int operators = 0;
     for (const auto& [word, operand] : value.entries) {
       if (word.text == "where") {
@@ -132,7 +135,8 @@ class Reader {
       const std::vector<YamlNode> one = {operand};
       for (const YamlNode& number : operand.is_list() ? operand.items : one) {
         auto count = number.is_scalar() ? IntegerOf(number.text) : std::nullopt;
-        if (!count) Wrong(number.position, absl::StrCat("a count is a whole number and not ", number.Describe(), "; ", kRemedy));
+        if (!count)
+          Wrong(number.position, absl::StrCat("a count is a whole number and not ", number.Describe(), "; ", kRemedy));
         result.counts.push_back(count.value_or(0));
       }
       const size_t wanted = *op == TestOperator::kBetween ? 2 : 1;
@@ -166,8 +170,9 @@ class Reader {
       return "";
     }
     if (!in_contract && place_ == ConditionPlace::kRule && absl::StartsWith(path, "contract.")) {
-      Wrong(key.position, absl::StrCat("field ", Quoted(written), " does not say of which contract; write some_contract: { ",
-                                       path.substr(9), ": ... }"));
+      Wrong(key.position,
+            absl::StrCat("field ", Quoted(written), " does not say of which contract; write some_contract: { ",
+                         path.substr(9), ": ... }"));
       return "";
     }
     if (!fields_.IsFilled(path)) {
@@ -184,7 +189,8 @@ class Reader {
     test.path = Path(key, in_contract);
     if (test.path.empty()) return test;
     if (value.is_null()) {
-      Wrong(key.position, absl::StrCat("field ", Quoted(key.text), " is compared with nothing; write { empty: true }, or a value"));
+      Wrong(key.position,
+            absl::StrCat("field ", Quoted(key.text), " is compared with nothing; write { empty: true }, or a value"));
       return test;
     }
     if (value.is_map()) return Operators(test, key, value);
@@ -196,7 +202,8 @@ class Reader {
   Condition Operators(const Condition& base, const YamlNode& key, const YamlNode& map) {
     Condition all;
     all.position = base.position;
-    if (map.entries.empty()) Wrong(map.position, absl::StrCat("field ", Quoted(key.text), " has no operator; write for example { ge: 4 }"));
+    if (map.entries.empty())
+      Wrong(map.position, absl::StrCat("field ", Quoted(key.text), " has no operator; write for example { ge: 4 }"));
     for (const auto& [word, operand] : map.entries) {
       Condition test = base;
       auto op = OperatorOf(word.text);
@@ -235,12 +242,12 @@ class Reader {
     const bool takes_two = test.op == TestOperator::kBetween;
     if (value.is_list() != (takes_list || takes_two) || (takes_two && value.items.size() != 2) ||
         (takes_list && value.items.empty())) {
-      return Wrong(value.position, absl::StrCat(Quoted(op), " is ",
-                                                value.is_list() && value.items.empty() ? "an empty list" : value.Describe(),
-                                                "; write ",
-                                                takes_two    ? "two values, for example [1, 3]"
-                                                : takes_list ? "a list of values, for example [one, two]"
-                                                             : "one value"));
+      return Wrong(value.position,
+                   absl::StrCat(Quoted(op), " is ",
+                                value.is_list() && value.items.empty() ? "an empty list" : value.Describe(), "; write ",
+                                takes_two    ? "two values, for example [1, 3]"
+                                : takes_list ? "a list of values, for example [one, two]"
+                                             : "one value"));
     }
     const FieldType type = KnownFields::TypeOf(test.path);
     if (IsOrder(test.op) && type == FieldType::kText) {
@@ -248,9 +255,9 @@ class Reader {
                                                " is text; write a value, a list of values or { prefix: ... }"));
     }
     if (IsForText(test.op) && type != FieldType::kText && type != FieldType::kUnknown) {
-      return Wrong(test.position, absl::StrCat(Quoted(op), " is for text, and ", Quoted(written), " is a ",
-                                               type == FieldType::kDate ? "day" : "number",
-                                               "; write a value, or { ge: ... }"));
+      return Wrong(test.position,
+                   absl::StrCat(Quoted(op), " is for text, and ", Quoted(written), " is a ",
+                                type == FieldType::kDate ? "day" : "number", "; write a value, or { ge: ... }"));
     }
     const std::vector<YamlNode> one = {value};
     for (const YamlNode& item : value.is_list() ? value.items : one) {
@@ -273,7 +280,8 @@ class Reader {
     if (type == FieldType::kText || IsForText(test.op)) {
       operand.value = Value::Text(item.text);
       if (test.path == "contract.type" && !IsForText(test.op) && !fields_.IsContractType(item.text)) {
-        return wrong(absl::StrCat("unknown type of contract ", Quoted(item.text), Suggest(item.text, fields_.ContractTypes())));
+        return wrong(
+            absl::StrCat("unknown type of contract ", Quoted(item.text), Suggest(item.text, fields_.ContractTypes())));
       }
       return operand;
     }
@@ -291,10 +299,12 @@ class Reader {
       return wrong(absl::StrCat("field ", Quoted(written), " is a day and ", item.Describe(), " is not; ", kDayRemedy));
     }
     if (type == FieldType::kNumber && !is_number) {
-      return wrong(absl::StrCat("field ", Quoted(written), " is a number and ", item.Describe(), " is not; write a number"));
+      return wrong(
+          absl::StrCat("field ", Quoted(written), " is a number and ", item.Describe(), " is not; write a number"));
     }
     if (IsOrder(test.op) && !is_number && !is_day) {
-      return wrong(absl::StrCat(Quoted(op), " compares numbers and days, and ", item.Describe(), " is neither; write a number, or a day"));
+      return wrong(absl::StrCat(Quoted(op), " compares numbers and days, and ", item.Describe(),
+                                " is neither; write a number, or a day"));
     }
     return operand;
   }
@@ -329,9 +339,8 @@ std::vector<std::string> OperatorNames() {
 }
 
 const std::vector<std::string>& ConditionWords() {
-  static const auto* words =
-      new std::vector<std::string>{"all",         "any",           "not", "some_contract", "every_contract",
-                                   "no_contract", "primary_contract", "count_contracts"};
+  static const auto* words = new std::vector<std::string>{
+      "all", "any", "not", "some_contract", "every_contract", "no_contract", "primary_contract", "count_contracts"};
   return *words;
 }
 

@@ -25,7 +25,8 @@ std::string Written(const YamlNode& node) {
       return "null";
     case YamlNode::Kind::kScalar:
       // A quoted number is another thing than a number.
-      return node.is_quoted && ValueOfWord(node.text).kind() != core::Value::Kind::kText ? Quoted(node.text) : node.text;
+      return node.is_quoted && ValueOfWord(node.text).kind() != core::Value::Kind::kText ? Quoted(node.text)
+                                                                                         : node.text;
     case YamlNode::Kind::kList:
       for (const YamlNode& item : node.items) parts.push_back(Written(item));
       return absl::StrCat("[", absl::StrJoin(parts, ", "), "]");
@@ -98,8 +99,8 @@ class Comparer {
     if (before == nullptr || after == nullptr) {
       const YamlNode& one = before == nullptr ? *after : *before;
       const std::string written = Shown(Written(one));
-      changes.push_back({before == nullptr ? Kind::kAdded : Kind::kRemoved, file, what, before == nullptr ? "" : written,
-                         before == nullptr ? written : ""});
+      changes.push_back({before == nullptr ? Kind::kAdded : Kind::kRemoved, file, what,
+                         before == nullptr ? "" : written, before == nullptr ? written : ""});
       return;
     }
     if (before->is_map() && after->is_map()) return Maps(file, piece, path, *before, *after);
@@ -160,9 +161,8 @@ std::vector<ConfigChange> Diff(const core::Configuration& before, const core::Co
     if (old_pieces.contains(key)) continue;
     comparer.changes.push_back({Kind::kAdded, piece.file, IsFile(key, piece) ? "" : key, "", ""});
   }
-  std::stable_sort(comparer.changes.begin(), comparer.changes.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.file, a.what) < std::tie(b.file, b.what);
-  });
+  std::stable_sort(comparer.changes.begin(), comparer.changes.end(),
+                   [](const auto& a, const auto& b) { return std::tie(a.file, a.what) < std::tie(b.file, b.what); });
   return comparer.changes;
 }
 

@@ -22,12 +22,25 @@ KnownFields::KnownFields() = default;
 
 const std::vector<std::string>& KnownFields::StandardPersonFields() {
   static const auto* fields = [] {
-    auto* all = new std::vector<std::string>{
-        "external_id",        "name.initials",    "name.given",         "name.nick",
-        "name.family",        "name.family_prefix", "name.partner",     "name.partner_prefix",
-        "name.convention",    "name.family_all",  "name.display",       "details.gender",
-        "details.birth_date", "details.birth_locality", "details.honorific_prefix", "details.honorific_suffix",
-        "details.marital_status", "excluded",     "aggregation_key"};
+    auto* all = new std::vector<std::string>{"external_id",
+                                             "name.initials",
+                                             "name.given",
+                                             "name.nick",
+                                             "name.family",
+                                             "name.family_prefix",
+                                             "name.partner",
+                                             "name.partner_prefix",
+                                             "name.convention",
+                                             "name.family_all",
+                                             "name.display",
+                                             "details.gender",
+                                             "details.birth_date",
+                                             "details.birth_locality",
+                                             "details.honorific_prefix",
+                                             "details.honorific_suffix",
+                                             "details.marital_status",
+                                             "excluded",
+                                             "aggregation_key"};
     for (const char* kind : {"business", "personal"}) {
       for (const char* part : {"email", "phone.mobile", "phone.fixed", "address.street", "address.number",
                                "address.postal_code", "address.locality", "address.country"}) {
@@ -92,8 +105,7 @@ std::vector<std::string> KnownFields::FilledPaths() const {
 bool KnownFields::IsFilled(const std::string& path) const {
   absl::string_view rest = path;
   if (absl::ConsumePrefix(&rest, "person.")) {
-    return person_fields_.contains(std::string(rest)) ||
-           (!is_complete_ && IsPersonField(std::string(rest)));
+    return person_fields_.contains(std::string(rest)) || (!is_complete_ && IsPersonField(std::string(rest)));
   }
   if (!absl::ConsumePrefix(&rest, "contract.")) return false;
   const std::string field(rest);
@@ -128,7 +140,8 @@ std::string KnownFields::Explain(const std::string& path, absl::string_view writ
   const bool is_standard = (is_person && Contains(StandardPersonFields(), field)) ||
                            (is_contract && Contains(StandardContractFields(), field));
   if (is_standard) {
-    return absl::StrCat("field ", Quoted(written), " is filled by no mapping; map it in the source's file, or test another");
+    return absl::StrCat("field ", Quoted(written),
+                        " is filled by no mapping; map it in the source's file, or test another");
   }
   const std::string whole = Nearest(path, known);
   absl::string_view nearest = whole;
@@ -136,7 +149,8 @@ std::string KnownFields::Explain(const std::string& path, absl::string_view writ
   if (!nearest.empty()) return absl::StrCat(unknown, "; did you mean ", Quoted(nearest), "?");
   if (!is_person && !is_contract) return absl::StrCat(unknown, "; fields begin with person. or contract.");
   if (absl::StartsWith(field, "custom.")) {
-    return absl::StrCat("field ", Quoted(written), " is filled by no mapping; map it in the source's file, or test another");
+    return absl::StrCat("field ", Quoted(written),
+                        " is filled by no mapping; map it in the source's file, or test another");
   }
   return absl::StrCat(unknown, "; `sluice mapping try` shows the fields of a person");
 }

@@ -20,17 +20,20 @@ bool LooksLikeYaml(const std::string& path) { return absl::EndsWith(path, ".yaml
 
 std::string ExplainStray(const std::string& path) {
   if (absl::EndsWith(path, ".yml")) {
-    return absl::StrCat("files of the configuration end in .yaml; rename it to ", path.substr(0, path.size() - 4), ".yaml");
+    return absl::StrCat("files of the configuration end in .yaml; rename it to ", path.substr(0, path.size() - 4),
+                        ".yaml");
   }
   const size_t slash = path.find('/');
   if (slash == std::string::npos) {
     return absl::StrCat("this file is not read", Suggest(path, {"sluice.yaml"}));
   }
   const std::string rest = path.substr(slash + 1);
-  if (rest.find('/') != std::string::npos) return "this file is not read; systems, roles and rules have no folders in them";
+  if (rest.find('/') != std::string::npos)
+    return "this file is not read; systems, roles and rules have no folders in them";
   const std::string nearest = Nearest(path.substr(0, slash), {"systems", "roles", "rules"});
-  return absl::StrCat("this file is not read", nearest.empty() ? "; move it to systems/, roles/ or rules/"
-                                                              : absl::StrCat("; did you mean ", Quoted(absl::StrCat(nearest, "/", rest)), "?"));
+  return absl::StrCat("this file is not read",
+                      nearest.empty() ? "; move it to systems/, roles/ or rules/"
+                                      : absl::StrCat("; did you mean ", Quoted(absl::StrCat(nearest, "/", rest)), "?"));
 }
 
 }  // namespace
@@ -60,7 +63,8 @@ std::string ReadWholeFile(const std::string& path, const core::Position& shown, 
   std::ostringstream content;
   if (in) content << in.rdbuf();
   if (!in || in.bad()) {
-    diagnostics.Error(shown, absl::StrCat("the file cannot be read (", std::strerror(errno), "); let the host read it"));
+    diagnostics.Error(shown,
+                      absl::StrCat("the file cannot be read (", std::strerror(errno), "); let the host read it"));
     return "";
   }
   return content.str();
@@ -71,7 +75,8 @@ std::map<std::string, std::string> ReadFolder(const std::string& folder, Diagnos
   std::error_code error;
   fs::recursive_directory_iterator at(folder, error), end;
   if (error) {
-    diagnostics.Error({folder}, absl::StrCat("the folder cannot be read (", error.message(), "); name the configuration's folder"));
+    diagnostics.Error(
+        {folder}, absl::StrCat("the folder cannot be read (", error.message(), "); name the configuration's folder"));
     return files;
   }
   for (; at != end; at.increment(error)) {
@@ -89,7 +94,9 @@ std::map<std::string, std::string> ReadFolder(const std::string& folder, Diagnos
     }
     files[path] = ReadWholeFile(at->path().string(), {path}, diagnostics);
   }
-  if (error) diagnostics.Error({folder}, absl::StrCat("the folder cannot be read (", error.message(), "); let the host read it"));
+  if (error)
+    diagnostics.Error({folder},
+                      absl::StrCat("the folder cannot be read (", error.message(), "); let the host read it"));
   return files;
 }
 

@@ -56,7 +56,8 @@ class Checker {
   // A list of maps, or with `may_be_one` one map in place of it.
   void Items(const Level& level, const YamlNode& node, const std::string& path, bool may_be_one) {
     if (may_be_one && node.is_map()) return Entries(level, node, path);
-    if (!node.is_list()) return Wrong(node, path, may_be_one ? "a map, or a list of maps" : "a list, each item after \"- \"");
+    if (!node.is_list())
+      return Wrong(node, path, may_be_one ? "a map, or a list of maps" : "a list, each item after \"- \"");
     for (const YamlNode& item : node.items) {
       if (item.is_map()) {
         Entries(level, item, path);
@@ -68,8 +69,10 @@ class Checker {
 
   void Wrong(const YamlNode& node, const std::string& path, absl::string_view wanted) {
     const bool is_item = absl::StartsWith(path, "an item");
-    diagnostics_.Error(node.position, absl::StrCat(path.empty() ? "the file" : is_item ? path : Quoted(path), " is ",
-                                                   node.Describe(), "; write ", wanted));
+    diagnostics_.Error(node.position, absl::StrCat(path.empty() ? "the file"
+                                                   : is_item    ? path
+                                                                : Quoted(path),
+                                                   " is ", node.Describe(), "; write ", wanted));
   }
 
  private:
@@ -87,9 +90,9 @@ class Checker {
     }
     if (excluded_ != AppliesTo::kBoth && child->key->applies == excluded_) {
       const bool is_source = excluded_ == AppliesTo::kTarget;
-      diagnostics_.Error(key.position, absl::StrCat("key ", Quoted(key.text), " belongs to a ",
-                                                    is_source ? "target" : "source", " and this system is a ",
-                                                    is_source ? "source" : "target", "; remove it"));
+      diagnostics_.Error(key.position,
+                         absl::StrCat("key ", Quoted(key.text), " belongs to a ", is_source ? "target" : "source",
+                                      " and this system is a ", is_source ? "source" : "target", "; remove it"));
       return;
     }
     Shape(*child, value, here);
@@ -106,7 +109,8 @@ class Checker {
       case KeyType::kList:
         return Items(level, value, path, false);
       case KeyType::kCondition:
-        return value.is_map() ? void() : Wrong(value, path, "a condition, for example { some_contract: { type: placement } }");
+        return value.is_map() ? void()
+                              : Wrong(value, path, "a condition, for example { some_contract: { type: placement } }");
       case KeyType::kTextList:
       case KeyType::kTemplateList:
         return Texts(*level.key, value, path);
@@ -114,7 +118,8 @@ class Checker {
         return value.is_scalar() || value.is_null() ? void() : Wrong(value, path, "text, or null to clear it");
       case KeyType::kAccountField:
         if (value.is_map()) return Entries(level, value, path);
-        return value.is_list() ? Wrong(value, path, "text, null to clear it, or a map with candidates or value") : void();
+        return value.is_list() ? Wrong(value, path, "text, null to clear it, or a map with candidates or value")
+                               : void();
       default:
         return value.is_scalar() ? Word(*level.key, value, path) : Wrong(value, path, WantedWord(*level.key));
     }
@@ -122,7 +127,9 @@ class Checker {
 
   void Texts(const Key& key, const YamlNode& value, const std::string& path) {
     if (!value.is_list() || value.items.empty()) {
-      return Wrong(value.is_list() ? YamlNode{.position = value.position} : value, path,
+      YamlNode shown;
+      shown.position = value.position;
+      return Wrong(value.is_list() ? shown : value, path,
                    key.type == KeyType::kTextList ? "a list, for example [one, two]" : "a list of templates");
     }
     for (const YamlNode& item : value.items) {

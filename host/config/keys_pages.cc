@@ -76,7 +76,8 @@ json ObjectSchema(const Shape& shape) {
   for (const auto& [name, child] : shape.children) {
     json value = ValueSchema(child);
     value["description"] = child.key->help;
-    if (!child.key->default_value.empty()) value["description"] = absl::StrCat(child.key->help, " Default: ", child.key->default_value, ".");
+    if (!child.key->default_value.empty())
+      value["description"] = absl::StrCat(child.key->help, " Default: ", child.key->default_value, ".");
     if (name.front() == '<') {
       object["additionalProperties"] = value;
     } else {
@@ -95,15 +96,15 @@ json FileSchema(FileKind file) {
 
 json ConditionSchema() {
   const json self = {{"$ref", "#/$defs/condition"}};
-  const json operators = {{"type", "object"},
-                          {"properties", json::object()},
-                          {"additionalProperties", false},
-                          {"minProperties", 1}};
-  json test = {{"anyOf", {{{"type", {"string", "number", "boolean"}}}, {{"type", "array"}, {"minItems", 1}}, operators}}};
+  const json operators = {
+      {"type", "object"}, {"properties", json::object()}, {"additionalProperties", false}, {"minProperties", 1}};
+  json test = {
+      {"anyOf", {{{"type", {"string", "number", "boolean"}}}, {{"type", "array"}, {"minItems", 1}}, operators}}};
   for (const std::string& name : OperatorNames()) test["anyOf"][2]["properties"][name] = json::object();
   json condition = {{"type", "object"}, {"properties", json::object()}, {"additionalProperties", test}};
   for (const std::string& word : ConditionWords()) condition["properties"][word] = self;
-  for (const char* word : {"all", "any"}) condition["properties"][word] = {{"type", "array"}, {"minItems", 1}, {"items", self}};
+  for (const char* word : {"all", "any"})
+    condition["properties"][word] = {{"type", "array"}, {"minItems", 1}, {"items", self}};
   condition["properties"]["count_contracts"] = {{"type", "object"}};
   return condition;
 }
@@ -152,8 +153,10 @@ void AppendTable(FileKind file, absl::string_view title, std::string& page) {
                                    : key.applies == AppliesTo::kTarget ? " Of a target."
                                                                        : "";
     absl::StrAppend(&page, "| `", name, "` | ", TypeText(key), " | ",
-                    key.required ? "required" : key.default_value.empty() ? "" : absl::StrCat("`", key.default_value, "`"), " | ",
-                    key.help, only, " |\n");
+                    key.required                ? "required"
+                    : key.default_value.empty() ? ""
+                                                : absl::StrCat("`", key.default_value, "`"),
+                    " | ", key.help, only, " |\n");
   }
 }
 
@@ -163,8 +166,10 @@ nlohmann::json JsonSchema() {
   json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
                  {"title", "A file of a Sluice configuration folder"},
                  {"anyOf", json::array()}};
-  const std::pair<const char*, FileKind> files[] = {
-      {"root", FileKind::kRoot}, {"system", FileKind::kSystem}, {"roles", FileKind::kRoles}, {"rules", FileKind::kRules}};
+  const std::pair<const char*, FileKind> files[] = {{"root", FileKind::kRoot},
+                                                    {"system", FileKind::kSystem},
+                                                    {"roles", FileKind::kRoles},
+                                                    {"rules", FileKind::kRules}};
   for (const auto& [name, file] : files) {
     schema["$defs"][name] = FileSchema(file);
     schema["anyOf"].push_back({{"$ref", absl::StrCat("#/$defs/", name)}});
@@ -183,10 +188,11 @@ std::string ReferencePage() {
   AppendTable(FileKind::kRules, "rules/NAME.yaml (a list)", page);
   absl::StrAppend(&page, "\n## Thresholds\n\nOf a source: `", absl::StrJoin(ThresholdKinds(true), "`, `"),
                   "`. Of a target: `", absl::StrJoin(ThresholdKinds(false), "`, `"), "`.\n");
-  absl::StrAppend(&page, "\n## Conditions\n\nA map of fields is \"and\", a list of values is \"one of\". Words: `",
-                  absl::StrJoin(ConditionWords(), "`, `"), "`. Operators: `", absl::StrJoin(OperatorNames(), "`, `"),
-                  "`.\nA day may be relative: `today`, `today + 30d`. Paths are whole (`person.`, `contract.`) except inside "
-                  "a `*_contract`.\n`count_contracts: { ge: 2, where: { type: employment } }` counts.\n");
+  absl::StrAppend(
+      &page, "\n## Conditions\n\nA map of fields is \"and\", a list of values is \"one of\". Words: `",
+      absl::StrJoin(ConditionWords(), "`, `"), "`. Operators: `", absl::StrJoin(OperatorNames(), "`, `"),
+      "`.\nA day may be relative: `today`, `today + 30d`. Paths are whole (`person.`, `contract.`) except inside "
+      "a `*_contract`.\n`count_contracts: { ge: 2, where: { type: employment } }` counts.\n");
   return page;
 }
 

@@ -80,7 +80,8 @@ class Loader {
     if (zone != nullptr && zone->is_scalar()) configuration_.time_zone_name = zone->text;
     if (!absl::LoadTimeZone(configuration_.time_zone_name, &configuration_.time_zone)) {
       diagnostics_.Error(zone != nullptr ? zone->position : root.position,
-                         absl::StrCat("unknown time zone ", Quoted(configuration_.time_zone_name), "; write for example Europe/Amsterdam"));
+                         absl::StrCat("unknown time zone ", Quoted(configuration_.time_zone_name),
+                                      "; write for example Europe/Amsterdam"));
     }
     if (const YamlNode* keys = root.Find("keys")) {
       Key(keys->Find("secrets"), "secrets", configuration_.secrets_key);
@@ -98,7 +99,8 @@ class Loader {
   void PrimaryContract(const YamlNode* node) {
     core::PrimaryContractSpec& spec = configuration_.primary_contract;
     spec.types = {"employment", "placement"};
-    spec.then = {{"fte", true}, {"hours_per_week", true}, {"sequence", true}, {"end", true}, {"start", false}, {"id", false}};
+    spec.then = {{"fte", true}, {"hours_per_week", true}, {"sequence", true},
+                 {"end", true}, {"start", false},         {"id", false}};
     if (node == nullptr) return;
     if (const YamlNode* types = node->Find("types"); types != nullptr && types->is_list()) {
       spec.types.clear();
@@ -113,11 +115,13 @@ class Loader {
     for (const YamlNode& item : then->items) {
       const std::vector<std::string> words = absl::StrSplit(item.text, ' ', absl::SkipEmpty());
       if (words.size() > 2 || words.empty() || (words.size() == 2 && words[1] != "asc" && words[1] != "desc")) {
-        diagnostics_.Error(item.position, absl::StrCat(Quoted(item.text), " is not a field and asc or desc; write for example fte desc"));
+        diagnostics_.Error(item.position, absl::StrCat(Quoted(item.text),
+                                                       " is not a field and asc or desc; write for example fte desc"));
         continue;
       }
       if (words[0] != "id" && !KnownFields::IsContractField(words[0])) {
-        diagnostics_.Error(item.position, absl::StrCat("unknown field ", Quoted(words[0]), " of a contract", SuggestNear(words[0], known)));
+        diagnostics_.Error(item.position, absl::StrCat("unknown field ", Quoted(words[0]), " of a contract",
+                                                       SuggestNear(words[0], known)));
       }
       spec.then.push_back({words[0], words.size() == 2 && words[1] == "desc"});
     }
@@ -125,7 +129,8 @@ class Loader {
 
   static std::string SuggestNear(const std::string& word, const std::vector<std::string>& known) {
     const std::string nearest = Nearest(word, known);
-    return nearest.empty() ? "; write for example fte, start or end" : absl::StrCat("; did you mean ", Quoted(nearest), "?");
+    return nearest.empty() ? "; write for example fte, start or end"
+                           : absl::StrCat("; did you mean ", Quoted(nearest), "?");
   }
 
   // Sources first: rules and accounts may read what their mappings fill.
@@ -165,7 +170,8 @@ class Loader {
     system.is_source = is_source;
     system.position = {path, 1, 1};
     if (!RE2::FullMatch(system.name, *kName) || system.name == "role") {
-      diagnostics_.Error({path}, absl::StrCat("a system cannot be named ", Quoted(system.name), "; rename the file with small letters, digits, _ and -"));
+      diagnostics_.Error({path}, absl::StrCat("a system cannot be named ", Quoted(system.name),
+                                              "; rename the file with small letters, digits, _ and -"));
     }
     ReadThresholds(tree, system, diagnostics_);
     const YamlNode* secrets = tree.Find("secrets");
@@ -190,14 +196,16 @@ class Loader {
     PackageInfo& package = package_of_[system.name] = *std::move(found);
     if (system.is_source ? !package.is_source : !package.is_target) {
       diagnostics_.Error(tree.Find("kind")->position,
-                         absl::StrCat("connector ", package.name, " is no ", system.is_source ? "source" : "target", "; write kind: ",
-                                      system.is_source ? "target" : "source"));
+                         absl::StrCat("connector ", package.name, " is no ", system.is_source ? "source" : "target",
+                                      "; write kind: ", system.is_source ? "target" : "source"));
     }
     const YamlNode* settings = tree.Find("settings");
     const YamlNode* secrets = tree.Find("secrets");
     const core::Position& at = connector->position;
-    system.settings = ReadSettings(settings != nullptr && settings->is_map() ? settings : nullptr, package.settings, at, diagnostics_);
-    CheckSecretNames(secrets != nullptr && secrets->is_map() ? secrets : nullptr, package.settings, system.settings, at, diagnostics_);
+    system.settings = ReadSettings(settings != nullptr && settings->is_map() ? settings : nullptr, package.settings, at,
+                                   diagnostics_);
+    CheckSecretNames(secrets != nullptr && secrets->is_map() ? secrets : nullptr, package.settings, system.settings, at,
+                     diagnostics_);
     if (schemas_ != nullptr) Schema(package, system);
     if (!package.mapping_path.empty()) Mapping(package, system);
   }
@@ -221,7 +229,8 @@ class Loader {
     CheckKeys(FileKind::kSystem, *tree, found);
     for (const Diagnostic& error : found.TakeErrors()) {
       // It is no whole system's file: connector and kind are the operator's.
-      if (!absl::StartsWith(error.message, "key \"connector\" is missing") && !absl::StartsWith(error.message, "key \"kind\" is missing")) {
+      if (!absl::StartsWith(error.message, "key \"connector\" is missing") &&
+          !absl::StartsWith(error.message, "key \"kind\" is missing")) {
         diagnostics_.Error(error.position, error.message);
       }
     }
@@ -241,14 +250,17 @@ class Loader {
     if (primary_types_ == nullptr) return;
     for (const YamlNode& type : primary_types_->items) {
       if (fields_.IsContractType(type.text)) continue;
-      diagnostics_.Error(type.position, absl::StrCat("unknown type of contract ", Quoted(type.text), Suggest(type.text, fields_.ContractTypes())));
+      diagnostics_.Error(type.position, absl::StrCat("unknown type of contract ", Quoted(type.text),
+                                                     Suggest(type.text, fields_.ContractTypes())));
     }
   }
 
   void Rules() {
     context_.systems = &configuration_.systems;
-    const bool is_complete = std::none_of(unread_.begin(), unread_.end(), [](const auto& path) { return KindOf(path) == FileKind::kRoles; });
-    configuration_.rules = ReadRules(trees_[FileKind::kRoles], trees_[FileKind::kRules], is_complete, context_, fields_, diagnostics_);
+    const bool is_complete =
+        std::none_of(unread_.begin(), unread_.end(), [](const auto& path) { return KindOf(path) == FileKind::kRoles; });
+    configuration_.rules =
+        ReadRules(trees_[FileKind::kRoles], trees_[FileKind::kRules], is_complete, context_, fields_, diagnostics_);
   }
 
   void Schedules() {
@@ -259,7 +271,11 @@ class Loader {
     for (const auto& [name, schedule] : schedules->entries) {
       const YamlNode* at = schedule.Find("at");
       if (at != nullptr && at->is_scalar() && !RE2::FullMatch(at->text, *kCron)) {
-        diagnostics_.Error(at->position, absl::StrCat(Quoted(at->text), " is no time; write minute, hour, day, month and day of the week, for example \"30 3 * * *\""));
+        diagnostics_.Error(
+            at->position,
+            absl::StrCat(
+                Quoted(at->text),
+                " is no time; write minute, hour, day, month and day of the week, for example \"30 3 * * *\""));
       }
       const YamlNode* sources = schedule.Find("import");
       if (sources == nullptr) continue;
@@ -276,7 +292,8 @@ class Loader {
     }
     const auto& unread = context_.unread_systems;
     if (std::find(unread.begin(), unread.end(), source.text) != unread.end()) return;
-    diagnostics_.Error(source.position, absl::StrCat("unknown source ", Quoted(source.text), Suggest(source.text, known)));
+    diagnostics_.Error(source.position,
+                       absl::StrCat("unknown source ", Quoted(source.text), Suggest(source.text, known)));
   }
 
   void Hash() {
@@ -304,10 +321,12 @@ class Loader {
 
 absl::Status LoadResult::ToStatus() const {
   if (ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrJoin(errors, "\n", [](std::string* out, const Diagnostic& error) { out->append(error.ToString()); }));
+  return absl::InvalidArgumentError(
+      absl::StrJoin(errors, "\n", [](std::string* out, const Diagnostic& error) { out->append(error.ToString()); }));
 }
 
-LoadResult Load(const std::string& folder, const Packages& packages, const Schemas* schemas, const LoadOptions& options) {
+LoadResult Load(const std::string& folder, const Packages& packages, const Schemas* schemas,
+                const LoadOptions& options) {
   Diagnostics diagnostics;
   const std::map<std::string, std::string> files = ReadFolder(folder, diagnostics);
   return Loader(folder, packages, schemas, options, diagnostics).Run(files);

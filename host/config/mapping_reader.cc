@@ -72,7 +72,8 @@ class Reader {
     if (schema_ == nullptr || schema_->Find(from.text) != nullptr) return;
     std::vector<std::string> known;
     for (const ClassSchema& one : schema_->classes) known.push_back(one.name);
-    diagnostics_.Error(from.position, absl::StrCat("unknown class of records ", Quoted(from.text), Suggest(from.text, known)));
+    diagnostics_.Error(from.position,
+                       absl::StrCat("unknown class of records ", Quoted(from.text), Suggest(from.text, known)));
   }
 
   void Person(const YamlNode& map) {
@@ -87,23 +88,26 @@ class Reader {
       if (!read) continue;
       std::set<std::string> roots;
       for (const std::string& path : read->paths()) roots.insert(RootOf(path));
-      const bool is_about_records = std::any_of(all.begin(), all.end(), [&](const auto& one) { return roots.contains(one); });
+      const bool is_about_records =
+          std::any_of(all.begin(), all.end(), [&](const auto& one) { return roots.contains(one); });
       for (PersonMapping& one : system_.persons) {
         if (from.empty() ? is_about_records && !roots.contains(one.from) : one.from != from) continue;
         SetField(one.fields, {key.text, *read, key.position});
       }
     }
     if (from.empty() && all.empty() && !map.entries.empty()) {
-      diagnostics_.Error(map.position, "\"person\" does not say which records are persons; add from: and the class of records");
+      diagnostics_.Error(map.position,
+                         "\"person\" does not say which records are persons; add from: and the class of records");
     }
   }
 
   bool CheckName(const YamlNode& key, bool is_known, const std::vector<std::string>& standard) {
     if (is_known) return true;
     const std::string nearest = Nearest(key.text, standard);
-    diagnostics_.Error(key.position, absl::StrCat("unknown field ", Quoted(key.text),
-                                                  nearest.empty() ? absl::StrCat("; a field of your own is named custom.", key.text)
-                                                                  : absl::StrCat("; did you mean ", Quoted(nearest), "?")));
+    diagnostics_.Error(key.position,
+                       absl::StrCat("unknown field ", Quoted(key.text),
+                                    nearest.empty() ? absl::StrCat("; a field of your own is named custom.", key.text)
+                                                    : absl::StrCat("; did you mean ", Quoted(nearest), "?")));
     return false;
   }
 
@@ -112,17 +116,22 @@ class Reader {
     return [this, classes, is_contract](const std::string& path) -> std::string {
       const std::string root = RootOf(path);
       const std::string rest = path.size() > root.size() ? path.substr(root.size() + 1) : "";
-      if (root == "person") return KnownFields::IsPersonField(rest) ? "" : UnknownField(path, KnownFields::StandardPersonFields(), "person.");
+      if (root == "person")
+        return KnownFields::IsPersonField(rest) ? ""
+                                                : UnknownField(path, KnownFields::StandardPersonFields(), "person.");
       if (root == "contract" && is_contract) {
-        return KnownFields::IsContractField(rest) ? "" : UnknownField(path, KnownFields::StandardContractFields(), "contract.");
+        return KnownFields::IsContractField(rest)
+                   ? ""
+                   : UnknownField(path, KnownFields::StandardContractFields(), "contract.");
       }
       if (std::find(classes.begin(), classes.end(), root) == classes.end()) {
         std::vector<std::string> known;
         for (const std::string& one : classes) known.push_back(rest.empty() ? one : absl::StrCat(one, ".", rest));
         return absl::StrCat("unknown attribute ", Quoted(path),
-                            classes.empty() ? "" : Nearest(path, known).empty()
-                                                       ? absl::StrCat("; records here are of class ", JoinOr(classes))
-                                                       : absl::StrCat("; did you mean ", Quoted(Nearest(path, known)), "?"));
+                            classes.empty() ? ""
+                            : Nearest(path, known).empty()
+                                ? absl::StrCat("; records here are of class ", JoinOr(classes))
+                                : absl::StrCat("; did you mean ", Quoted(Nearest(path, known)), "?"));
       }
       return UnknownAttribute(root, rest);
     };
@@ -156,8 +165,9 @@ class Reader {
       const YamlNode* from = map->Find("from");
       ContractMapping* mapping = ContractOf(type.text, from == nullptr ? "" : from->text);
       if (mapping == nullptr) {
-        diagnostics_.Error(map->position, absl::StrCat("type of contract ", Quoted(type.text),
-                                                       " does not say which records it is; add from: and the class of records"));
+        diagnostics_.Error(map->position,
+                           absl::StrCat("type of contract ", Quoted(type.text),
+                                        " does not say which records it is; add from: and the class of records"));
         continue;
       }
       if (from != nullptr) CheckClass(*from);
@@ -216,8 +226,10 @@ void CheckWhole(const PackageInfo& package, const SystemSchema* schema, core::Sy
     }
     const core::Position position = contract.fields.empty() ? system.position : contract.fields.front().position;
     if (contract.owner_attribute.empty()) {
-      diagnostics.Error(position, absl::StrCat("type of contract ", Quoted(contract.type), " does not say whose it is; add "
-                                               "owner: and the attribute of ", contract.from, " that names the person"));
+      diagnostics.Error(position, absl::StrCat("type of contract ", Quoted(contract.type),
+                                               " does not say whose it is; add "
+                                               "owner: and the attribute of ",
+                                               contract.from, " that names the person"));
     }
     fields.AddContractType(contract.type);
     bool has_start = false;

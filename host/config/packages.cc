@@ -61,13 +61,13 @@ absl::StatusOr<PackageInfo> FindPackage(const Packages& packages, const std::str
   }
   if (best != nullptr) return packages.Describe(*best);
   if (!versions.empty()) {
-    return absl::NotFoundError(absl::StrCat("connector ", parts[0], " has no version ", parts[1], " here; installed: ",
-                                            absl::StrJoin(versions, ", ")));
+    return absl::NotFoundError(absl::StrCat("connector ", parts[0], " has no version ", parts[1],
+                                            " here; installed: ", absl::StrJoin(versions, ", ")));
   }
   const std::string nearest = Nearest(parts[0], names);
-  return absl::NotFoundError(absl::StrCat(
-      "unknown connector ", Quoted(parts[0]), nearest.empty() ? "" : absl::StrCat("; did you mean ", Quoted(nearest), "?"),
-      "; installed: ", all.empty() ? "none" : absl::StrJoin(all, ", ")));
+  return absl::NotFoundError(absl::StrCat("unknown connector ", Quoted(parts[0]),
+                                          nearest.empty() ? "" : absl::StrCat("; did you mean ", Quoted(nearest), "?"),
+                                          "; installed: ", all.empty() ? "none" : absl::StrJoin(all, ", ")));
 }
 
 }  // namespace sluice::config

@@ -22,11 +22,11 @@ struct SettingSchema {
   std::string name;
   Type type = Type::kText;
   bool required = false;
-  bool secret = false;                // Stands under `secrets:`, by reference.
-  core::Value default_value;          // Not visible: none.
-  std::vector<core::Value> choices;   // Of the value, or of each item of a list.
-  std::string pattern;                // RE2 of the whole value.
-  std::optional<int64_t> min, max;    // Of a number; of a list, how many.
+  bool secret = false;               // Stands under `secrets:`, by reference.
+  core::Value default_value;         // Not visible: none.
+  std::vector<core::Value> choices;  // Of the value, or of each item of a list.
+  std::string pattern;               // RE2 of the whole value.
+  std::optional<int64_t> min, max;   // Of a number; of a list, how many.
   std::string help;
   std::string deprecated;             // What to use instead.
   std::vector<SettingSchema> fields;  // Of an object, or of each item of a list.
@@ -35,9 +35,9 @@ struct SettingSchema {
 };
 
 struct PackageInfo {
-  std::string name;          // "sluice.somtoday"
-  std::string version;       // "1.0.2"
-  bool is_source = false;    // A connector may be both; a system is one of them.
+  std::string name;        // "sluice.somtoday"
+  std::string version;     // "1.0.2"
+  bool is_source = false;  // A connector may be both; a system is one of them.
   bool is_target = false;
   std::string mapping_path;  // Of its mapping.yaml; empty: it brings none.
   std::vector<SettingSchema> settings;
@@ -67,7 +67,7 @@ struct AttributeSchema {
   std::string name;
   bool multi_valued = false;
   bool required = false;
-  bool writable = true;  // On create or on update.
+  bool writable = true;    // On create or on update.
   int64_t max_length = 0;  // Characters; 0: no limit known.
 };
 struct ClassSchema {

@@ -65,7 +65,8 @@ class Reader {
       }
     }
     for (const auto& [name, role] : roles_) {
-      if (!role.is_used) diagnostics_.Warn(role.position, absl::StrCat("no rule gives role ", Quoted(name), "; use it, or remove it"));
+      if (!role.is_used)
+        diagnostics_.Warn(role.position, absl::StrCat("no rule gives role ", Quoted(name), "; use it, or remove it"));
     }
     WarnAboutAccess(rules);
     return rules;
@@ -80,7 +81,8 @@ class Reader {
       rule.when = ReadCondition(*when, ConditionPlace::kRule, fields_, diagnostics_);
     }
     if (const YamlNode* window = map.Find("window"); window != nullptr && window->is_map()) {
-      if (const YamlNode* before = window->Find("before_start")) rule.before_start_days = DaysOf(before->text).value_or(0);
+      if (const YamlNode* before = window->Find("before_start"))
+        rule.before_start_days = DaysOf(before->text).value_or(0);
       if (const YamlNode* after = window->Find("after_end")) rule.after_end_days = DaysOf(after->text).value_or(0);
     }
     if (const YamlNode* grants = map.Find("grants"); grants != nullptr && grants->is_list()) {
@@ -105,7 +107,8 @@ class Reader {
         OneRole(item, std::string(name), role, way, grants);
       } else if (auto grant = Grant(item)) {
         grant->role = role;
-        const bool has_it = std::any_of(grants.begin(), grants.end(), [&](const EntitlementRef& one) { return one.ToString() == grant->ToString(); });
+        const bool has_it = std::any_of(grants.begin(), grants.end(),
+                                        [&](const EntitlementRef& one) { return one.ToString() == grant->ToString(); });
         if (!has_it) grants.push_back(*std::move(grant));
       }
     }
@@ -126,8 +129,9 @@ class Reader {
     if (auto seen = std::find(way.begin(), way.end(), name); seen != way.end()) {
       // The circle is told once, at its first role by name.
       if (*std::min_element(seen, way.end()) == way.front() && *seen == way.front()) {
-        diagnostics_.Error(item.position, absl::StrCat("role ", Quoted(name), " gives itself (", absl::StrJoin(seen, way.end(), " > "),
-                                                       " > ", name, "); remove one of these"));
+        diagnostics_.Error(item.position,
+                           absl::StrCat("role ", Quoted(name), " gives itself (", absl::StrJoin(seen, way.end(), " > "),
+                                        " > ", name, "); remove one of these"));
       }
       return;
     }
@@ -140,7 +144,8 @@ class Reader {
   std::optional<EntitlementRef> Grant(const YamlNode& item) {
     const size_t slash = item.text.find('/');
     if (slash == std::string::npos || slash == 0 || slash + 1 == item.text.size()) {
-      diagnostics_.Error(item.position, absl::StrCat("grant ", Quoted(item.text), " is not system/what; write for example ad/account, "
+      diagnostics_.Error(item.position, absl::StrCat("grant ", Quoted(item.text),
+                                                     " is not system/what; write for example ad/account, "
                                                      "\"ad/group:docenten\" or role/teacher"));
       return std::nullopt;
     }
@@ -153,8 +158,9 @@ class Reader {
     if (what == "account" || what == "access") {
       grant.kind = what == "account" ? EntitlementRef::Kind::kAccount : EntitlementRef::Kind::kAccess;
       if (system->account.empty()) {
-        diagnostics_.Error(item.position, absl::StrCat("grant ", Quoted(item.text), ": system ", Quoted(grant.system),
-                                                       " says nothing of accounts; add account: to systems/", grant.system, ".yaml"));
+        diagnostics_.Error(item.position,
+                           absl::StrCat("grant ", Quoted(item.text), ": system ", Quoted(grant.system),
+                                        " says nothing of accounts; add account: to systems/", grant.system, ".yaml"));
         return std::nullopt;
       }
       return grant;
@@ -189,7 +195,8 @@ class Reader {
     const std::string name = what.substr(0, colon);
     if (colon != std::string::npos) grant.label = what.substr(colon + 1);
     if (colon != std::string::npos && grant.label.empty()) {
-      diagnostics_.Error(item.position, absl::StrCat("grant ", Quoted(item.text), " has no label after \":\"; write for example ad/group:docenten"));
+      diagnostics_.Error(item.position, absl::StrCat("grant ", Quoted(item.text),
+                                                     " has no label after \":\"; write for example ad/group:docenten"));
       return std::nullopt;
     }
     if (system.resources.contains(name)) {
@@ -202,7 +209,8 @@ class Reader {
     if (colon == std::string::npos) {
       known.push_back("account");
       known.push_back("access");
-      diagnostics_.Error(item.position, absl::StrCat("unknown resource ", Quoted(name), " of ", grant.system, Suggest(name, known)));
+      diagnostics_.Error(item.position,
+                         absl::StrCat("unknown resource ", Quoted(name), " of ", grant.system, Suggest(name, known)));
       return std::nullopt;
     }
     grant.kind = EntitlementRef::Kind::kPermission;
@@ -215,7 +223,8 @@ class Reader {
       is_known = is_known || (one.is_permission && one.name == name);
     }
     if (is_known) return grant;
-    diagnostics_.Error(item.position, absl::StrCat("unknown class of permissions ", Quoted(name), " of ", grant.system, Suggest(name, known)));
+    diagnostics_.Error(item.position, absl::StrCat("unknown class of permissions ", Quoted(name), " of ", grant.system,
+                                                   Suggest(name, known)));
     return std::nullopt;
   }
 
@@ -229,8 +238,9 @@ class Reader {
     for (const Rule& rule : rules) {
       for (const EntitlementRef& grant : rule.grants) {
         if (grant.kind != EntitlementRef::Kind::kAccess || with_account.contains(grant.system)) continue;
-        diagnostics_.Warn(grant.position, absl::StrCat("rule ", Quoted(rule.name), " gives ", grant.ToString(), " and no rule gives ",
-                                                       grant.system, "/account; without an account there is no access"));
+        diagnostics_.Warn(grant.position,
+                          absl::StrCat("rule ", Quoted(rule.name), " gives ", grant.ToString(), " and no rule gives ",
+                                       grant.system, "/account; without an account there is no access"));
       }
     }
   }

@@ -43,7 +43,8 @@ std::string WrongVariable(const std::string& name) {
     return absl::StrCat("variable ", name, " is not set",
                         other.empty() ? "; set it for the host" : absl::StrCat("; did you mean ", Quoted(other), "?"));
   }
-  if (absl::StripAsciiWhitespace(value).empty()) return absl::StrCat("variable ", name, " is empty; set it for the host");
+  if (absl::StripAsciiWhitespace(value).empty())
+    return absl::StrCat("variable ", name, " is empty; set it for the host");
   if (absl::StripTrailingAsciiWhitespace(value).size() != std::strlen(value)) {
     return absl::StrCat("variable ", name, " ends in a blank or a new line; remove it");
   }
@@ -102,11 +103,13 @@ std::string WrongProgram(const std::string& command) {
     return "a program is named by its whole path; write for example exec:/usr/local/bin/secret ad";
   }
   struct stat status = {};
-  if (stat(program.c_str(), &status) != 0) return absl::StrCat("program ", program, " does not exist; install it, or correct its path");
+  if (stat(program.c_str(), &status) != 0)
+    return absl::StrCat("program ", program, " does not exist; install it, or correct its path");
   if (!S_ISREG(status.st_mode) || access(program.c_str(), X_OK) != 0) {
     return absl::StrCat("program ", program, " cannot be run; make it executable");
   }
-  if ((status.st_mode & S_IWOTH) != 0) return absl::StrCat("program ", program, " can be changed by everybody; run chmod o-w on it");
+  if ((status.st_mode & S_IWOTH) != 0)
+    return absl::StrCat("program ", program, " can be changed by everybody; run chmod o-w on it");
   return "";
 }
 
@@ -127,7 +130,8 @@ std::optional<core::SecretReference> ReadSecret(const YamlNode& node, const std:
     reference.kind = Kind::kExec;
   } else {
     // It may be the secret itself: it is not repeated.
-    diagnostics.Error(node.position, absl::StrCat("secret ", Quoted(name), " is no reference; write env:NAME, file:/path or "
+    diagnostics.Error(node.position, absl::StrCat("secret ", Quoted(name),
+                                                  " is no reference; write env:NAME, file:/path or "
                                                   "exec:/program, and change the secret if it stood here"));
     return std::nullopt;
   }

@@ -17,8 +17,7 @@ namespace sluice::config {
 // `name` is how messages call it: "bind_password". A relative path counts from `folder`. With `checks_value` off only
 // the form of the reference is checked.
 std::optional<core::SecretReference> ReadSecret(const YamlNode& node, const std::string& name,
-                                                const std::string& folder, bool checks_value,
-                                                Diagnostics& diagnostics);
+                                                const std::string& folder, bool checks_value, Diagnostics& diagnostics);
 
 }  // namespace sluice::config
 

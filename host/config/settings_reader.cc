@@ -58,7 +58,8 @@ class Reader {
       for (const SettingSchema& one : schema) {
         if (!one.secret) known.push_back(one.name);
       }
-      diagnostics_.Error(key.position, absl::StrCat("unknown setting ", Name(path, key.text), Suggest(key.text, known)));
+      diagnostics_.Error(key.position,
+                         absl::StrCat("unknown setting ", Name(path, key.text), Suggest(key.text, known)));
       return;
     }
     if (field->secret) {
@@ -67,7 +68,8 @@ class Reader {
       return;
     }
     if (!field->deprecated.empty()) {
-      diagnostics_.Warn(key.position, absl::StrCat("setting ", Name(path, key.text), " is old; use ", field->deprecated));
+      diagnostics_.Warn(key.position,
+                        absl::StrCat("setting ", Name(path, key.text), " is old; use ", field->deprecated));
     }
     const std::string here = path.empty() ? key.text : absl::StrCat(path, ".", key.text);
     if (auto read = One(value, *field, here)) result[key.text] = *std::move(read);
@@ -128,11 +130,13 @@ class Reader {
       }
       case Type::kDuration: {
         static const LazyRE2 kDuration = {"[0-9]{1,6}(ms|s|m|h|d)"};
-        if (!is_word || !RE2::FullMatch(node.text, *kDuration)) return Wrong(node, path, "a duration, for example 30s, 5m or 7d");
+        if (!is_word || !RE2::FullMatch(node.text, *kDuration))
+          return Wrong(node, path, "a duration, for example 30s, 5m or 7d");
         return Value::Text(node.text);
       }
       case Type::kUrl:
-        if (!is_word || !absl::StrContains(node.text, "://")) return Wrong(node, path, "an address, for example https://host");
+        if (!is_word || !absl::StrContains(node.text, "://"))
+          return Wrong(node, path, "an address, for example https://host");
         return Value::Text(node.text);
       default:
         if (!is_word || node.text.empty()) return Wrong(node, path, "text");
@@ -177,15 +181,18 @@ void CheckSecretNames(const YamlNode* map, const std::vector<SettingSchema>& sch
     if (!is_written && field.required && IsAskedFor(field, settings)) missing.push_back(field.name);
   }
   for (const std::string& name : missing) {
-    diagnostics.Error(map != nullptr ? map->position : missing_at,
-                      absl::StrCat("secret ", Quoted(name), " is missing; add it under \"secrets\", as env:NAME or file:/path"));
+    diagnostics.Error(
+        map != nullptr ? map->position : missing_at,
+        absl::StrCat("secret ", Quoted(name), " is missing; add it under \"secrets\", as env:NAME or file:/path"));
   }
   if (map == nullptr) return;
   for (const auto& [key, value] : map->entries) {
     if (std::find(known.begin(), known.end(), key.text) != known.end()) continue;
-    const bool is_setting = std::any_of(schema.begin(), schema.end(), [&](const auto& one) { return one.name == key.text; });
-    diagnostics.Error(key.position, is_setting ? absl::StrCat(Quoted(key.text), " is no secret; move it to \"settings\"")
-                                               : absl::StrCat("unknown secret ", Quoted(key.text), Suggest(key.text, known)));
+    const bool is_setting =
+        std::any_of(schema.begin(), schema.end(), [&](const auto& one) { return one.name == key.text; });
+    diagnostics.Error(key.position, is_setting
+                                        ? absl::StrCat(Quoted(key.text), " is no secret; move it to \"settings\"")
+                                        : absl::StrCat("unknown secret ", Quoted(key.text), Suggest(key.text, known)));
   }
 }
 

@@ -17,8 +17,8 @@ namespace sluice::config {
 core::Value::Map ReadSettings(const YamlNode* map, const std::vector<SettingSchema>& schema,
                               const core::Position& missing_at, Diagnostics& diagnostics);
 
-// Names only: what is written under `secrets:` against the secrets that the connector asks for. `settings` decides which
-// of them are asked for at all.
+// Names only: what is written under `secrets:` against the secrets that the connector asks for. `settings` decides
+// which of them are asked for at all.
 void CheckSecretNames(const YamlNode* map, const std::vector<SettingSchema>& schema, const core::Value::Map& settings,
                       const core::Position& missing_at, Diagnostics& diagnostics);
 

@@ -62,10 +62,11 @@ class Reader {
     }
     if (!IsOwnAttribute(key.text)) {
       const std::string nearest = Nearest(key.text, names);
-      diagnostics_.Error(key.position,
-                         absl::StrCat("unknown attribute ", Quoted(key.text), " of ", class_name,
-                                      nearest.empty() ? absl::StrCat("; `sluice system show ", system_.name, "` lists them")
-                                                      : absl::StrCat("; did you mean ", Quoted(nearest), "?")));
+      diagnostics_.Error(
+          key.position,
+          absl::StrCat("unknown attribute ", Quoted(key.text), " of ", class_name,
+                       nearest.empty() ? absl::StrCat("; `sluice system show ", system_.name, "` lists them")
+                                       : absl::StrCat("; did you mean ", Quoted(nearest), "?")));
     }
     return nullptr;
   }
@@ -75,8 +76,8 @@ class Reader {
     if (attribute == nullptr || attribute->max_length == 0 || !value.is_scalar()) return;
     const auto most = MostCharacters(value.text);
     if (!most || *most <= attribute->max_length) return;
-    diagnostics_.Error(value.position, absl::StrCat("this can give ", *most, " characters and ", Quoted(key.text), " takes ",
-                                                    attribute->max_length, "; shorten it with left(...)"));
+    diagnostics_.Error(value.position, absl::StrCat("this can give ", *most, " characters and ", Quoted(key.text),
+                                                    " takes ", attribute->max_length, "; shorten it with left(...)"));
   }
 
   std::optional<Template> Value(const YamlNode& key, const YamlNode& value, const AttributeSchema* attribute,
@@ -120,7 +121,8 @@ class Reader {
         item.fields.push_back(std::move(field));
       }
     }
-    if (item.fields.empty()) diagnostics_.Error(map.position, "an item of \"account\" has no field; add one, or remove the item");
+    if (item.fields.empty())
+      diagnostics_.Error(map.position, "an item of \"account\" has no field; add one, or remove the item");
     system_.account.push_back(std::move(item));
   }
 
@@ -138,7 +140,8 @@ class Reader {
     const YamlNode* one = value.Find("value");
     const YamlNode* candidates = value.Find("candidates");
     if ((one == nullptr) == (candidates == nullptr)) {
-      diagnostics_.Error(key.position, absl::StrCat("attribute ", Quoted(key.text), one == nullptr ? " has no value" : " has two values",
+      diagnostics_.Error(key.position, absl::StrCat("attribute ", Quoted(key.text),
+                                                    one == nullptr ? " has no value" : " has two values",
                                                     "; write \"value\" or \"candidates\""));
       return false;
     }
@@ -157,7 +160,8 @@ class Reader {
   void Resource(const YamlNode& key, const YamlNode& map) {
     if (!map.is_map()) return;
     if (key.text == "account" || key.text == "access" || key.text.find_first_of("/:") != std::string::npos) {
-      diagnostics_.Error(key.position, absl::StrCat("a resource cannot be named ", Quoted(key.text), "; choose another name, without / and :"));
+      diagnostics_.Error(key.position, absl::StrCat("a resource cannot be named ", Quoted(key.text),
+                                                    "; choose another name, without / and :"));
     }
     ResourceSpec resource;
     resource.name = key.text;
@@ -168,12 +172,14 @@ class Reader {
     const PathCheck check = FieldsCheck(fields_, "is one person's, and a resource is of all; read contract. fields");
     for (const auto& [attribute, value] : map.entries) {
       if (attribute.text == "each" || attribute.text == "class" || attribute.text == "keep_unused") continue;
-      const AttributeSchema* known = IsOwnAttribute(attribute.text) ? nullptr : Attribute(attribute, resource.object_class);
+      const AttributeSchema* known =
+          IsOwnAttribute(attribute.text) ? nullptr : Attribute(attribute, resource.object_class);
       auto read = Value(attribute, value, known, check, false);
       if (!read) continue;
       if (resource.each.empty() && !read->paths().empty()) {
-        diagnostics_.Error(value.position, absl::StrCat("there is one ", Quoted(key.text), " and this differs by contract; add each: ",
-                                                        "contract.department, or write a fixed text"));
+        diagnostics_.Error(value.position,
+                           absl::StrCat("there is one ", Quoted(key.text), " and this differs by contract; add each: ",
+                                        "contract.department, or write a fixed text"));
       }
       resource.fields.push_back({attribute.text, *std::move(read), attribute.position});
     }
@@ -186,10 +192,11 @@ class Reader {
     if (absl::StartsWith(each.text, "contract.") && fields_.IsFilled(id)) return;
     std::vector<std::string> known;
     for (const std::string& path : fields_.FilledPaths()) {
-      if (absl::StartsWith(path, "contract.") && absl::EndsWith(path, ".id")) known.push_back(path.substr(0, path.size() - 3));
+      if (absl::StartsWith(path, "contract.") && absl::EndsWith(path, ".id"))
+        known.push_back(path.substr(0, path.size() - 3));
     }
-    diagnostics_.Error(each.position, absl::StrCat("no mapping fills ", Quoted(id), ", by which each ", Quoted(each.text),
-                                                   " is told apart", Suggest(each.text, known)));
+    diagnostics_.Error(each.position, absl::StrCat("no mapping fills ", Quoted(id), ", by which each ",
+                                                   Quoted(each.text), " is told apart", Suggest(each.text, known)));
   }
 
   void ResourceClass(const YamlNode& name, ResourceSpec& resource) {
@@ -197,7 +204,8 @@ class Reader {
     if (schema_ == nullptr || schema_->Find(name.text) != nullptr) return;
     std::vector<std::string> known;
     for (const ClassSchema& one : schema_->classes) known.push_back(one.name);
-    diagnostics_.Error(name.position, absl::StrCat("unknown class of objects ", Quoted(name.text), Suggest(name.text, known)));
+    diagnostics_.Error(name.position,
+                       absl::StrCat("unknown class of objects ", Quoted(name.text), Suggest(name.text, known)));
   }
 
   void Retire(const YamlNode& map) {
@@ -245,7 +253,8 @@ void ReadThresholds(const YamlNode& file, core::SystemSpec& system, Diagnostics&
     if (const YamlNode* count = value.Find("count")) threshold.count = IntegerOf(count->text);
     if (const YamlNode* percent = value.Find("percent")) threshold.percent = IntegerOf(percent->text);
     if (value.entries.empty()) {
-      diagnostics.Error(kind.position, absl::StrCat("threshold ", Quoted(kind.text), " has no limit; write { count: 20 }, { percent: 3 } or both"));
+      diagnostics.Error(kind.position, absl::StrCat("threshold ", Quoted(kind.text),
+                                                    " has no limit; write { count: 20 }, { percent: 3 } or both"));
     }
     if (threshold.count && *threshold.count < 1) {
       diagnostics.Error(kind.position, absl::StrCat("threshold ", Quoted(kind.text), " is ", *threshold.count,

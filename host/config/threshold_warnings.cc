@@ -39,8 +39,9 @@ std::vector<Diagnostic> ThresholdWarnings(const core::Configuration& configurati
       const int64_t most = MostThatPass(threshold, held->second);
       if (most * 4 < held->second) continue;
       const int64_t better = std::max<int64_t>(2, held->second / 20);
-      warnings.push_back({threshold.position, absl::StrCat("threshold ", Quoted(kind), " of ", name, " lets ", most, " of ",
-                                                           held->second, " go without asking; write a count of at most ", better)});
+      warnings.push_back(
+          {threshold.position, absl::StrCat("threshold ", Quoted(kind), " of ", name, " lets ", most, " of ",
+                                            held->second, " go without asking; write a count of at most ", better)});
     }
   }
   return warnings;

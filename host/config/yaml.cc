@@ -208,7 +208,11 @@ class TreeBuilder final : public YAML::EventHandler {
 bool IsUtf8(absl::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const unsigned char lead = text[i];
-    const size_t length = lead < 0x80 ? 1 : lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xF0 && lead < 0xF5 ? 4 : 0;
+    const size_t length = lead < 0x80                   ? 1
+                          : lead >= 0xC2 && lead < 0xE0 ? 2
+                          : lead >= 0xE0 && lead < 0xF0 ? 3
+                          : lead >= 0xF0 && lead < 0xF5 ? 4
+                                                        : 0;
     if (length == 0 || i + length > text.size() || lead == 0) return false;
     for (size_t k = 1; k < length; ++k) {
       if ((text[i + k] & 0xC0) != 0x80) return false;

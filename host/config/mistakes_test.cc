@@ -1,0 +1,104 @@
+// Every kind of mistake, with its exact message: a table in tests/data/configuration/mistakes/*.txt.
+//
+// A case: "=== what is wrong"; "--- replace FILE" with lines "< old" and "> new" (the first place in the file that has
+// the old text); "--- file FILE" with the whole file; "--- remove FILE"; "--- errors" and "--- warnings" with the exact
+// lines. What is not mentioned is as in tests/data/configuration/small.
+#include <grp.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "host/config/testing.h"
+
+namespace sluice::config {
+namespace {
+
+using testing::DataFolder;
+using testing::FileContent;
+
+struct Mistake {
+  std::string source;  // "rules.txt:12"
+  std::string name;
+  std::map<std::string, std::string> files;
+  std::string errors;
+  std::string warnings;
+};
+
+std::string OwnGroup() {
+  const struct group* found = getgrgid(getegid());
+  return found == nullptr ? absl::StrCat(getegid()) : found->gr_name;
+}
+
+// Unescapes \t, so that the table itself shows tabs.
+std::string Unescaped(absl::string_view text) { return absl::StrReplaceAll(text, {{"\\t", "\t"}, {"\\xff", "\xff"}}); }
+
+void Replace(Mistake& mistake, const std::string& file, const std::string& before, const std::string& after) {
+  std::string& content = mistake.files[file];
+  const size_t at = content.find(before);
+  ASSERT_NE(at, std::string::npos) << mistake.source << ": " << file << " has no " << before;
+  content.replace(at, before.size(), after);
+}
+
+std::vector<Mistake> ReadTable(const std::string& path) {
+  std::vector<Mistake> mistakes;
+  std::string section, file, before;
+  int number = 0;
+  for (absl::string_view line : absl::StrSplit(FileContent(path), '\n')) {
+    ++number;
+    if (absl::ConsumePrefix(&line, "=== ")) {
+      mistakes.push_back({absl::StrCat(std::filesystem::path(path).filename().string(), ":", number), std::string(line),
+                          testing::FilesOf("small"), "", ""});
+      section.clear();
+    } else if (absl::ConsumePrefix(&line, "--- ")) {
+      const std::vector<std::string> words = absl::StrSplit(line, absl::MaxSplits(' ', 1));
+      section = words[0];
+      file = words.size() > 1 ? words[1] : "";
+      if (section == "remove") mistakes.back().files.erase(file);
+      if (section == "file") mistakes.back().files[file].clear();
+    } else if (section == "file") {
+      absl::StrAppend(&mistakes.back().files[file], Unescaped(line), "\n");
+    } else if (section == "replace" && absl::ConsumePrefix(&line, "< ")) {
+      before = Unescaped(line);
+    } else if (section == "replace" && absl::StartsWith(line, ">")) {
+      Replace(mistakes.back(), file, before, Unescaped(line.size() < 2 ? "" : line.substr(2)));
+    } else if (section == "errors" && !line.empty()) {
+      absl::StrAppend(&mistakes.back().errors, line, "\n");
+    } else if (section == "warnings" && !line.empty()) {
+      absl::StrAppend(&mistakes.back().warnings, line, "\n");
+    }
+  }
+  return mistakes;
+}
+
+void CheckTable(const std::string& table) {
+  testing::SecretsFolder secrets;
+  const testing::FakePackages packages;
+  const testing::FakeSchemas schemas;
+  const std::vector<Mistake> mistakes = ReadTable(absl::StrCat(DataFolder(), "/mistakes/", table));
+  ASSERT_FALSE(mistakes.empty());
+  for (const Mistake& mistake : mistakes) {
+    SCOPED_TRACE(absl::StrCat(mistake.source, ": ", mistake.name));
+    const LoadResult result = LoadFiles(secrets.path(), mistake.files, packages, &schemas);
+    auto shown = [&](const std::vector<Diagnostic>& found) {
+      return absl::StrReplaceAll(testing::Lines(found),
+                                 {{secrets.path(), "$FOLDER"}, {Quoted(OwnGroup()), "\"$GROUP\""}});
+    };
+    EXPECT_EQ(shown(result.errors), mistake.errors);
+    EXPECT_EQ(shown(result.warnings), mistake.warnings);
+    EXPECT_EQ(result.ok(), mistake.errors.empty());
+  }
+}
+
+TEST(Mistakes, OfAFileAreToldWithPlaceAndRemedy) { CheckTable("files.txt"); }
+TEST(Mistakes, OfASystemAreToldWithPlaceAndRemedy) { CheckTable("systems.txt"); }
+TEST(Mistakes, OfSecretsAreToldWithoutTheSecret) { CheckTable("secrets.txt"); }
+TEST(Mistakes, OfAMappingAreToldWithPlaceAndRemedy) { CheckTable("mapping.txt"); }
+TEST(Mistakes, OfAccountsAndResourcesAreToldWithPlaceAndRemedy) { CheckTable("accounts.txt"); }
+TEST(Mistakes, OfConditionsAreToldWithPlaceAndRemedy) { CheckTable("conditions.txt"); }
+TEST(Mistakes, OfRulesAndRolesAreToldWithPlaceAndRemedy) { CheckTable("rules.txt"); }
+
+}  // namespace
+}  // namespace sluice::config

@@ -1,0 +1,171 @@
+// What the tests of this folder share: packages as they could be installed, and folders of tests/data.
+#ifndef SLUICE_HOST_CONFIG_TESTING_H_
+#define SLUICE_HOST_CONFIG_TESTING_H_
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "host/config/load.h"
+
+namespace sluice::config::testing {
+
+inline std::string DataFolder() {
+  const char* source = std::getenv("SLUICE_SOURCE_DIR");
+  return absl::StrCat(source == nullptr ? "." : source, "/tests/data/configuration");
+}
+
+inline std::string FileContent(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream content;
+  content << in.rdbuf();
+  return content.str();
+}
+
+inline SettingSchema Setting(const std::string& name, SettingSchema::Type type, bool required = false) {
+  SettingSchema setting;
+  setting.name = name;
+  setting.type = type;
+  setting.required = required;
+  return setting;
+}
+
+inline SettingSchema SecretSetting(const std::string& name, bool required = true) {
+  SettingSchema setting = Setting(name, SettingSchema::Type::kText, required);
+  setting.secret = true;
+  return setting;
+}
+
+// A source and a target as the tests' folders use them, and what is really installed where the product is.
+class FakePackages final : public Packages {
+ public:
+  FakePackages() {
+    using Type = SettingSchema::Type;
+    PackageInfo school;
+    school.name = "test.school";
+    school.version = "1.4.0";
+    school.is_source = true;
+    school.mapping_path = absl::StrCat(DataFolder(), "/packages/school.yaml");
+    school.owner_attributes = {{"plaatsing", "leerling"}, {"dienst", "medewerker"}};
+    SettingSchema people = Setting("people", Type::kList);
+    people.choices = {core::Value::Text("pupils"), core::Value::Text("staff"), core::Value::Text("guardians")};
+    SettingSchema page = Setting("page_size", Type::kInteger);
+    page.min = 1;
+    page.max = 1000;
+    page.default_value = core::Value::Integer(100);
+    school.settings = {Setting("organisation", Type::kText, true), people, page, Setting("archived", Type::kFlag),
+                       SecretSetting("password")};
+    Add(school);
+    PackageInfo directory;
+    directory.name = "test.directory";
+    directory.version = "1.0.3";
+    directory.is_target = true;
+    directory.settings = {Setting("base", Type::kText, true), Setting("servers", Type::kList),
+                          Setting("timeout", Type::kDuration), SecretSetting("bind_password"),
+                          SecretSetting("bind_dn", false)};
+    Add(directory);
+  }
+
+  void Add(const PackageInfo& package) { packages_.push_back(package); }
+  PackageInfo& Get(size_t index) { return packages_[index]; }
+
+  std::vector<InstalledPackage> Installed() const override {
+    std::vector<InstalledPackage> installed;
+    for (const PackageInfo& one : packages_) installed.push_back({one.name, one.version});
+    return installed;
+  }
+  absl::StatusOr<PackageInfo> Describe(const InstalledPackage& package) const override {
+    for (const PackageInfo& one : packages_) {
+      if (one.name == package.name && one.version == package.version) return one;
+    }
+    return absl::NotFoundError("not installed");
+  }
+
+ private:
+  std::vector<PackageInfo> packages_;
+};
+
+// What the test directory can hold.
+class FakeSchemas final : public Schemas {
+ public:
+  FakeSchemas() {
+    ClassSchema account;
+    account.name = "account";
+    for (const char* name : {"cn", "sn", "employeeID", "description", "displayName", "givenName"}) {
+      account.attributes.push_back({name, false, false, true, 64});
+    }
+    account.attributes.push_back({"sAMAccountName", false, true, true, 20});
+    account.attributes.push_back({"objectGUID", false, false, false, 0});
+    ClassSchema group;
+    group.name = "group";
+    group.is_permission = true;
+    group.attributes.push_back({"description", false, false, true, 64});
+    schema_.classes = {account, group};
+  }
+  const SystemSchema* Find(const std::string&, const PackageInfo& package) const override {
+    return package.name == "test.directory" ? &schema_ : nullptr;
+  }
+
+ private:
+  SystemSchema schema_;
+};
+
+// A folder of its own for secrets, gone with the test.
+class SecretsFolder {
+ public:
+  SecretsFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "sluice-config-XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+    std::filesystem::create_directory(path_ + "/secrets");
+    Write("ad", "correct horse\n", 0600);
+    Write("open", "correct horse\n", 0644);
+    Write("grouped", "correct horse\n", 0640);
+    Write("empty", "", 0600);
+    Write("line_end", "\n", 0600);
+    Write("blank", "correct horse \n", 0600);
+    setenv("SLUICE_TEST_KEY", "key", 1);
+    setenv("SLUICE_TEST_PASSWORD", "password", 1);
+    setenv("SLUICE_TEST_EMPTY", "", 1);
+    unsetenv("SLUICE_TEST_MISSING");
+  }
+  ~SecretsFolder() { std::filesystem::remove_all(path_); }
+  const std::string& path() const { return path_; }
+
+  void Write(const std::string& name, const std::string& content, int mode) {
+    const std::string path = absl::StrCat(path_, "/secrets/", name);
+    std::ofstream(path) << content;
+    std::filesystem::permissions(path, static_cast<std::filesystem::perms>(mode));
+  }
+
+ private:
+  std::string path_;
+};
+
+// The files of a folder of tests/data/configuration.
+inline std::map<std::string, std::string> FilesOf(const std::string& folder) {
+  std::map<std::string, std::string> files;
+  const std::string whole = absl::StrCat(DataFolder(), "/", folder);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(whole)) {
+    if (!entry.is_regular_file() || entry.path().extension() != ".yaml") continue;
+    files[std::filesystem::relative(entry.path(), whole).generic_string()] = FileContent(entry.path().string());
+  }
+  return files;
+}
+
+inline std::string Lines(const std::vector<Diagnostic>& found) {
+  std::string lines;
+  for (const Diagnostic& one : found) absl::StrAppend(&lines, one.ToString(), "\n");
+  return lines;
+}
+
+}  // namespace sluice::config::testing
+
+#endif  // SLUICE_HOST_CONFIG_TESTING_H_

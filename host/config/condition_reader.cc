@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "re2/re2.h"
 
 namespace sluice::config {
@@ -312,7 +313,9 @@ class Reader {
   void Regex(const YamlNode& value, const Condition& test) {
     Condition copy = test;
     absl::Status status = core::Compile(copy);
-    if (!status.ok()) Wrong(value.position, status.message());
+    absl::string_view message = status.message();
+    absl::ConsumePrefix(&message, absl::StrCat(test.position.ToString(), ": "));
+    if (!status.ok()) Wrong(value.position, absl::StrCat(message, "; correct it"));
   }
 
   const ConditionPlace place_;

@@ -1,4 +1,5 @@
 // The checker of names and shapes, driven by the table of keys.
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -45,7 +46,7 @@ class Checker {
   void Entries(const Level& level, const YamlNode& map, const std::string& path) {
     for (const auto& [key, value] : map.entries) Entry(level, key, value, path);
     for (const auto& [name, child] : level.named) {
-      if (child->key->required && map.Find(name) == nullptr) {
+      if (child->key->required && map.Find(name) == nullptr && !IsMeant(level, map, name)) {
         diagnostics_.Error(map.position, absl::StrCat("key ", Quoted(name), " is missing",
                                                       path.empty() ? "" : absl::StrCat(" in ", Quoted(path)), "; ",
                                                       "add it: ", child->key->help));
@@ -76,6 +77,13 @@ class Checker {
   }
 
  private:
+  // An unknown key of the map that was told to be this one.
+  static bool IsMeant(const Level& level, const YamlNode& map, const std::string& name) {
+    return level.any == nullptr && std::any_of(map.entries.begin(), map.entries.end(), [&](const auto& entry) {
+             return !level.named.contains(entry.first.text) && Nearest(entry.first.text, {name}) == name;
+           });
+  }
+
   void Entry(const Level& level, const YamlNode& key, const YamlNode& value, const std::string& path) {
     auto found = level.named.find(key.text);
     const Level* child = found != level.named.end() ? found->second.get() : level.any.get();
@@ -173,6 +181,11 @@ class Checker {
         return;  // Its own reader speaks without showing what may be a secret.
       default:
         is_good = !value.text.empty();
+    }
+    // What should be "generate" may be a password: it is not repeated.
+    if (!is_good && key.choices.size() == 1) {
+      diagnostics_.Error(value.position, absl::StrCat(Quoted(path), " is something else; write ", key.choices[0]));
+      return;
     }
     if (!is_good) Wrong(value, path, WantedWord(key));
   }

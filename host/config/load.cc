@@ -146,7 +146,12 @@ class Loader {
         continue;
       }
       SystemSpec& system = configuration_.systems[SystemNameOf(path)];
-      Common(path, tree, kind->text == "source", system);
+      if (!Common(path, tree, kind->text == "source", system)) {
+        // Its kind is wrong, and all else that could be said follows from that.
+        configuration_.systems.erase(SystemNameOf(path));
+        Unread(path);
+        continue;
+      }
       if (system.is_source) {
         Source(tree, system);
       } else {
@@ -164,7 +169,8 @@ class Loader {
     fields_.SetIncomplete();
   }
 
-  void Common(const std::string& path, const YamlNode& tree, bool is_source, SystemSpec& system) {
+  // False: the connector is no such kind of system.
+  bool Common(const std::string& path, const YamlNode& tree, bool is_source, SystemSpec& system) {
     static const LazyRE2 kName = {"[a-z][a-z0-9_-]*"};
     system.name = SystemNameOf(path);
     system.is_source = is_source;
@@ -173,6 +179,7 @@ class Loader {
       diagnostics_.Error({path}, absl::StrCat("a system cannot be named ", Quoted(system.name),
                                               "; rename the file with small letters, digits, _ and -"));
     }
+    if (!Package(tree, system)) return false;
     ReadThresholds(tree, system, diagnostics_);
     const YamlNode* secrets = tree.Find("secrets");
     if (secrets != nullptr && secrets->is_map()) {
@@ -181,23 +188,25 @@ class Loader {
         if (read) system.secrets[key.text] = *std::move(read);
       }
     }
-    Package(tree, system);
+    return true;
   }
 
-  void Package(const YamlNode& tree, SystemSpec& system) {
+  bool Package(const YamlNode& tree, SystemSpec& system) {
     const YamlNode* connector = tree.Find("connector");
-    if (connector == nullptr || !connector->is_scalar() || connector->text.empty()) return;
+    if (connector == nullptr || !connector->is_scalar() || connector->text.empty()) return true;
     system.connector = connector->text;
     absl::StatusOr<PackageInfo> found = FindPackage(packages_, system.connector);
     if (!found.ok()) {
       diagnostics_.Error(connector->position, found.status().message());
-      return;
+      return true;
     }
     PackageInfo& package = package_of_[system.name] = *std::move(found);
     if (system.is_source ? !package.is_source : !package.is_target) {
       diagnostics_.Error(tree.Find("kind")->position,
                          absl::StrCat("connector ", package.name, " is no ", system.is_source ? "source" : "target",
                                       "; write kind: ", system.is_source ? "target" : "source"));
+      package_of_.erase(system.name);
+      return false;
     }
     const YamlNode* settings = tree.Find("settings");
     const YamlNode* secrets = tree.Find("secrets");
@@ -208,6 +217,7 @@ class Loader {
                      diagnostics_);
     if (schemas_ != nullptr) Schema(package, system);
     if (!package.mapping_path.empty()) Mapping(package, system);
+    return true;
   }
 
   void Schema(const PackageInfo& package, const SystemSpec& system) {

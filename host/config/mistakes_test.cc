@@ -1,8 +1,8 @@
 // Every kind of mistake, with its exact message: a table in tests/data/configuration/mistakes/*.txt.
 //
 // A case: "=== what is wrong"; "--- replace FILE" with lines "< old" and "> new" (the first place in the file that has
-// the old text); "--- file FILE" with the whole file; "--- remove FILE"; "--- errors" and "--- warnings" with the exact
-// lines. What is not mentioned is as in tests/data/configuration/small.
+// the old text; more lines of ">" follow it); "--- file FILE" with the whole file; "--- remove FILE"; "--- errors" and
+// "--- warnings" with the exact lines. What is not mentioned is as in tests/data/configuration/small.
 #include <grp.h>
 #include <gtest/gtest.h>
 
@@ -35,17 +35,24 @@ std::string OwnGroup() {
 // Unescapes \t, so that the table itself shows tabs.
 std::string Unescaped(absl::string_view text) { return absl::StrReplaceAll(text, {{"\\t", "\t"}, {"\\xff", "\xff"}}); }
 
-void Replace(Mistake& mistake, const std::string& file, const std::string& before, const std::string& after) {
+// Replaces the first `before` and gives the place behind what came instead, where further lines go.
+size_t Replace(Mistake& mistake, const std::string& file, const std::string& before, const std::string& after) {
   std::string& content = mistake.files[file];
   const size_t at = content.find(before);
-  ASSERT_NE(at, std::string::npos) << mistake.source << ": " << file << " has no " << before;
+  if (at == std::string::npos) {
+    ADD_FAILURE() << mistake.source << ": " << file << " has no " << before;
+    return 0;
+  }
   content.replace(at, before.size(), after);
+  return at + after.size();
 }
 
 std::vector<Mistake> ReadTable(const std::string& path) {
   std::vector<Mistake> mistakes;
   std::string section, file, before;
   int number = 0;
+  size_t behind = 0;      // Of a replacement: where its next line goes.
+  bool is_first = false;  // The next ">" line replaces; others are added.
   for (absl::string_view line : absl::StrSplit(FileContent(path), '\n')) {
     ++number;
     if (absl::ConsumePrefix(&line, "=== ")) {
@@ -62,8 +69,12 @@ std::vector<Mistake> ReadTable(const std::string& path) {
       absl::StrAppend(&mistakes.back().files[file], Unescaped(line), "\n");
     } else if (section == "replace" && absl::ConsumePrefix(&line, "< ")) {
       before = Unescaped(line);
+      is_first = true;
     } else if (section == "replace" && absl::StartsWith(line, ">")) {
-      Replace(mistakes.back(), file, before, Unescaped(line.size() < 2 ? "" : line.substr(2)));
+      const std::string text = Unescaped(line.size() < 2 ? "" : line.substr(2));
+      if (!is_first) mistakes.back().files[file].insert(behind, absl::StrCat("\n", text));
+      behind = is_first ? Replace(mistakes.back(), file, before, text) : behind + 1 + text.size();
+      is_first = false;
     } else if (section == "errors" && !line.empty()) {
       absl::StrAppend(&mistakes.back().errors, line, "\n");
     } else if (section == "warnings" && !line.empty()) {

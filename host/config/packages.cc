@@ -65,9 +65,11 @@ absl::StatusOr<PackageInfo> FindPackage(const Packages& packages, const std::str
                                             " here; installed: ", absl::StrJoin(versions, ", ")));
   }
   const std::string nearest = Nearest(parts[0], names);
-  return absl::NotFoundError(absl::StrCat("unknown connector ", Quoted(parts[0]),
-                                          nearest.empty() ? "" : absl::StrCat("; did you mean ", Quoted(nearest), "?"),
-                                          "; installed: ", all.empty() ? "none" : absl::StrJoin(all, ", ")));
+  const std::string list = all.empty() ? "none" : absl::StrJoin(all, ", ");
+  return absl::NotFoundError(nearest.empty()
+                                 ? absl::StrCat("unknown connector ", Quoted(parts[0]), "; installed: ", list)
+                                 : absl::StrCat("unknown connector ", Quoted(parts[0]), "; did you mean ",
+                                                Quoted(nearest), "? Installed: ", list));
 }
 
 }  // namespace sluice::config

@@ -181,6 +181,10 @@ void CheckSecretNames(const YamlNode* map, const std::vector<SettingSchema>& sch
     if (!is_written && field.required && IsAskedFor(field, settings)) missing.push_back(field.name);
   }
   for (const std::string& name : missing) {
+    const bool is_meant = map != nullptr && std::any_of(map->entries.begin(), map->entries.end(), [&](const auto& one) {
+                            return Nearest(one.first.text, known) == name && one.first.text != name;
+                          });
+    if (is_meant) continue;
     diagnostics.Error(
         map != nullptr ? map->position : missing_at,
         absl::StrCat("secret ", Quoted(name), " is missing; add it under \"secrets\", as env:NAME or file:/path"));

@@ -162,6 +162,7 @@ class Reader {
     if (key.text == "account" || key.text == "access" || key.text.find_first_of("/:") != std::string::npos) {
       diagnostics_.Error(key.position, absl::StrCat("a resource cannot be named ", Quoted(key.text),
                                                     "; choose another name, without / and :"));
+      return;
     }
     ResourceSpec resource;
     resource.name = key.text;

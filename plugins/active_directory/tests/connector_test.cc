@@ -385,7 +385,7 @@ TEST_F(ConnectorTest, DeletesAnAccountThatHoldsObjectsOfItsOwn) {
   const std::string id = ApplyOne(Person("Parent", "parent1", "p-1")).object_id;
   ASSERT_TRUE(client_
                   ->RunOne(Request::Add("CN=Device,CN=Parent," + Place(),
-                                        {{Modification::Kind::kAdd, "objectClass", {"container"}}}))
+                                        {{Modification::Kind::kAdd, "objectClass", {"nTFRSSubscriptions"}}}))
                   .ok());
   const Result result = ApplyOne(Make(Action::kDelete, kAccount, id));
   EXPECT_EQ(result.outcome, Outcome::kApplied) << Why(result);

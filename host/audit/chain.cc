@@ -12,9 +12,9 @@ namespace {
 
 constexpr int kPage = 1000;
 
-// Text for numbers with a fraction, at every depth.
+// What canonical JSON does not have, at every depth: numbers with a fraction become text.
 void FractionsToText(nlohmann::json& json) {
-  if (json.is_number_float()) {
+  if (json.is_number_float() || json.is_binary()) {
     json = json.dump();
   } else if (json.is_structured()) {
     for (auto& item : json) FractionsToText(item);
@@ -22,11 +22,9 @@ void FractionsToText(nlohmann::json& json) {
 }
 
 // Canonical JSON of anything: see MakeRow.
-std::string CleanCanonical(const nlohmann::json& json) {
-  nlohmann::json clean = nlohmann::json::parse(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-                                               nullptr, /*allow_exceptions=*/false);
-  FractionsToText(clean);
-  return base::CanonicalJson(clean);
+std::string CleanCanonical(nlohmann::json json) {
+  FractionsToText(json);
+  return base::CanonicalJson(json);
 }
 
 }  // namespace

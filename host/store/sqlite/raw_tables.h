@@ -1,0 +1,39 @@
+// Raw records, class states and the waiting candidate, in tables.
+//
+// Functions that run inside the caller's transaction and keep nothing. Only what differs is written: a record that an
+// import merely confirmed costs nothing, because the day on which it was confirmed follows from its class.
+#ifndef SLUICE_HOST_STORE_SQLITE_RAW_TABLES_H_
+#define SLUICE_HOST_STORE_SQLITE_RAW_TABLES_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "host/core/raw_records.h"
+#include "host/store/sqlite/database.h"
+#include "host/store/store.h"
+
+namespace sluice::store {
+
+// The id of a content, which is stored when nobody has it yet.
+absl::StatusOr<int64_t> ContentId(Database& database, const Blob& hash, absl::string_view json);
+// The same with the text made only when it is needed.
+template <class MakeJson>
+absl::StatusOr<int64_t> ContentIdLazily(Database& database, const Blob& hash, const MakeJson& make) {
+  absl::StatusOr<int64_t> known = database.Number(0, "SELECT id FROM contents WHERE hash = ?", hash);
+  if (!known.ok() || *known != 0) return known;
+  return ContentId(database, hash, make());
+}
+
+absl::Status WriteImport(Database& database, const ImportResult& import);
+
+// NOT_FOUND: a candidate was asked for and none waits.
+absl::StatusOr<core::RawSet> ReadRawSet(Database& database, const std::string& system, bool candidate);
+absl::StatusOr<std::vector<core::ClassState>> ReadClassStates(Database& database, const std::string& system);
+
+}  // namespace sluice::store
+
+#endif  // SLUICE_HOST_STORE_SQLITE_RAW_TABLES_H_

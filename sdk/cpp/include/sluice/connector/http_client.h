@@ -68,9 +68,10 @@ struct HttpResponse {
 struct HttpOptions {
   Pace pace;  // In parallel: 8 if not set.
   absl::Duration connect_timeout = absl::Seconds(10);
+  absl::Duration attempt_timeout = absl::Seconds(30);      // Of one attempt.
   int max_attempts = 4;                                    // Of an idempotent request.
   absl::Duration first_backoff = absl::Milliseconds(500);  // Doubles, with jitter.
-  absl::Duration longest_wait = absl::Minutes(2);  // A Retry-After beyond it is given back as THROTTLED at once.
+  absl::Duration longest_wait = absl::Minutes(2);          // An answer with a longer Retry-After is given back at once.
   size_t max_body_bytes = 64u << 20;
   std::string ca_bundle;  // PEM; empty: the operating system's.
   std::string proxy;      // "socks5h://localhost/<path>", "http://proxy:3128"; empty: none. No environment.
@@ -93,7 +94,7 @@ class HttpClient {
   // was refused), THROTTLED, CANCELLED, INVALID (not a URL, read-only). For a request that may write, WasSent tells if
   // it can have arrived.
   absl::StatusOr<HttpResponse> Send(HttpRequest request);
-  // The same; `done` is called once, on the client's thread, and must not block.
+  // The same; `done` is called once, on the client's thread, and must not block, nor call Send.
   void SendAsync(HttpRequest request, std::function<void(absl::StatusOr<HttpResponse>)> done);
 
   // Waits for the system's own limit end here, for ProgressReport::limited_until.
@@ -102,6 +103,7 @@ class HttpClient {
  private:
   class Loop;
   std::unique_ptr<Loop> loop_;
+  bool read_only_ = false;
 };
 
 // The usual reason for a status that is not 2xx: 401 AUTH, 403 FORBIDDEN, 404 NOT_FOUND, 409 CONFLICT, 412 CONFLICT,

@@ -1,0 +1,66 @@
+// How a service answers: on the engine's pool, as whoever is at the other end of the socket.
+#ifndef SLUICE_HOST_API_CALL_INTERNAL_H_
+#define SLUICE_HOST_API_CALL_INTERNAL_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "host/api/administration.h"
+#include "host/api/peers.h"
+#include "host/engine/engine.h"
+#include "sluice/management/v1/management.grpc.pb.h"
+
+namespace sluice::api {
+
+struct Backend {
+  engine::Engine* engine = nullptr;
+  Administration* administration = nullptr;
+  const Peers* peers = nullptr;
+
+  engine::Actor ActorOf(const grpc::CallbackServerContext& context, const std::string& reason = "") const {
+    return {peers->NameOf(context.peer()), reason};
+  }
+};
+
+inline grpc::Status ToGrpc(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+}
+
+// `handler` returns an absl::Status; it may take its time.
+template <typename Handler>
+grpc::ServerUnaryReactor* Answer(const Backend& backend, grpc::CallbackServerContext* context, Handler handler) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  backend.engine->context().post(
+      [reactor, handler = std::move(handler)]() mutable { reactor->Finish(ToGrpc(handler())); });
+  return reactor;
+}
+
+// One page of `items` as (first, last, next token). Tokens are offsets: lists are short and change rarely.
+struct Page {
+  size_t from = 0, to = 0;
+  std::string next_token;
+};
+absl::StatusOr<Page> PageOf(size_t size, int page_size, const std::string& token);
+
+// "systems/ad" or "ad" -> "ad".
+std::string IdOf(const std::string& name, absl::string_view collection);
+
+std::unique_ptr<grpc::Service> MakeHostService(const Backend& backend);
+std::unique_ptr<grpc::Service> MakeConfigurationService(const Backend& backend);
+std::unique_ptr<grpc::Service> MakeSystemService(const Backend& backend);
+std::unique_ptr<grpc::Service> MakePersonService(const Backend& backend);
+std::unique_ptr<grpc::Service> MakeRuleService(const Backend& backend);
+std::unique_ptr<grpc::Service> MakePlanService(const Backend& backend);
+std::unique_ptr<grpc::Service> MakeRunService(const Backend& backend);
+std::unique_ptr<grpc::Service> MakeBlockService(const Backend& backend);
+std::unique_ptr<grpc::Service> MakePluginService(const Backend& backend);
+std::unique_ptr<grpc::Service> MakeCredentialService(const Backend& backend);
+std::unique_ptr<grpc::Service> MakeAuditService(const Backend& backend);
+
+}  // namespace sluice::api
+
+#endif  // SLUICE_HOST_API_CALL_INTERNAL_H_

@@ -1,0 +1,135 @@
+#include <unistd.h>
+
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "host/cli/commands.h"
+#include "host/cli/print.h"
+
+namespace sluice::cli {
+namespace {
+
+constexpr char kClearLine[] = "\r\033[K";
+
+void ShowProgress(const v1::Run& run) {
+  std::cerr << kClearLine << run.activity();
+  if (run.expected() > 0) {
+    std::cerr << "  " << Number(static_cast<int64_t>(run.done())) << " of "
+              << Number(static_cast<int64_t>(run.expected()));
+  } else if (run.done() > 0) {
+    std::cerr << "  " << Number(static_cast<int64_t>(run.done()));
+  }
+  std::cerr << std::flush;
+}
+
+// What failed, so that nobody has to ask for it.
+void ShowFailures(const Client& client, const v1::Run& run) {
+  if (run.kind() != "enforce" || run.state() == "succeeded") return;
+  grpc::ClientContext context;
+  v1::GetRunRequest request;
+  request.set_name(run.name());
+  v1::RunDetail detail;
+  if (!client.Stub<v1::Runs>()->GetRun(&context, request, &detail).ok()) return;
+  google::protobuf::RepeatedPtrField<v1::Operation> failed;
+  for (const v1::Operation& operation : detail.operations()) {
+    if (operation.status() == "failed" || operation.status() == "in_doubt" || operation.status() == "partly_applied") {
+      *failed.Add() = operation;
+    }
+  }
+  ShowOperations(failed, 20);
+}
+
+int Start(const Client& client, const grpc::Status& status, const v1::Run& run) {
+  if (!status.ok()) return client.Fail(status);
+  return FollowRun(client, run.name());
+}
+
+}  // namespace
+
+int FollowRun(const Client& client, const std::string& name) {
+  const bool is_terminal = !client.json() && isatty(STDERR_FILENO) == 1;
+  grpc::ClientContext context;
+  v1::GetRunRequest request;
+  request.set_name(name);
+  auto stub = client.Stub<v1::Runs>();
+  auto reader = stub->WatchRun(&context, request);
+  v1::Run run;
+  while (reader->Read(&run)) {
+    if (is_terminal && !run.has_ended()) ShowProgress(run);
+  }
+  if (is_terminal) std::cerr << kClearLine;
+  const grpc::Status status = reader->Finish();
+  if (!status.ok()) return client.Fail(status);
+  if (client.json()) {
+    client.PrintJson(run);
+    return run.state() == "succeeded" ? kOk : kFailed;
+  }
+  const int code = ShowRun(run);
+  ShowFailures(client, run);
+  return code;
+}
+
+void AddEverydayCommands(CLI::App& app, Action& action) {
+  app.add_subcommand("status", "What runs, what waits, what is wrong")->callback([&action] {
+    action = [](const Client& client) {
+      auto stub = client.Stub<v1::Host>();
+      return Call(client, *stub, &v1::Host::Stub::GetStatus, v1::GetStatusRequest(), ShowStatus);
+    };
+  });
+
+  auto* import = app.add_subcommand("import", "Read sources and observe targets; without a name all of them");
+  auto systems = std::make_shared<std::vector<std::string>>();
+  import->add_option("system", *systems, "Systems to read");
+  import->callback([&action, systems] {
+    action = [systems](const Client& client) {
+      v1::StartImportRequest request;
+  for (const std::string& system : *systems) request.add_systems(system);
+  grpc::ClientContext context;
+  v1::Run run;
+  return Start(client, client.Stub<v1::Runs>()->StartImport(&context, request, &run), run);
+};
+}  // namespace sluice::cli
+);
+
+auto* plan = app.add_subcommand("plan", "Show what would be done, to whom, and why; changes nothing");
+auto all = std::make_shared<bool>(false);
+plan->add_flag("--all", *all, "Every operation, however many");
+plan->callback([&action, all] {
+  action = [all](const Client& client) {
+    auto stub = client.Stub<v1::Plans>();
+    return Call(client, *stub, &v1::Plans::Stub::CreatePlan, v1::CreatePlanRequest(),
+                [&](const v1::Plan& reply) { return ShowPlan(reply, *all); });
+  };
+});
+
+auto* enforce = app.add_subcommand("enforce", "Carry out the plan");
+auto hash = std::make_shared<std::string>();
+enforce->add_option("--plan", *hash, "Only if it is still this plan");
+enforce->callback([&action, hash] {
+  action = [hash](const Client& client) {
+    v1::StartEnforcementRequest request;
+    request.set_plan(*hash);
+    grpc::ClientContext context;
+    v1::Run run;
+    return Start(client, client.Stub<v1::Runs>()->StartEnforcement(&context, request, &run), run);
+  };
+});
+
+auto* why = app.add_subcommand("why", "Why somebody holds something, or not");
+auto person = std::make_shared<std::string>();
+auto entitlement = std::make_shared<std::string>();
+why->add_option("person", *person, "Number or id")->required();
+why->add_option("entitlement", *entitlement, "As in a rule: ad/account, \"ad/class group:les-h4.bio2\"")->required();
+why->callback([&action, person, entitlement] {
+  action = [person, entitlement](const Client& client) {
+    v1::ExplainEntitlementRequest request;
+    request.set_name(*person);
+    request.set_entitlement(*entitlement);
+    auto stub = client.Stub<v1::Persons>();
+    return Call(client, *stub, &v1::Persons::Stub::ExplainEntitlement, request, ShowExplanation);
+  };
+});
+}
+
+}  // namespace sluice::cli

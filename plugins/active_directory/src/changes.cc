@@ -212,40 +212,64 @@ Value ValueOf(const Entry& entry, absl::string_view object_class, const std::str
   return ToValue(*attribute, entry.All(absl::AsciiStrToLower(name)));
 }
 
+namespace {
+
+// What stands of a name while its deltas are looked at.
+struct Naming {
+  std::string cn;
+  Dn parent;
+};
+
+absl::Status PlanCn(const Delta& delta, Naming& naming, WritePlan& plan) {
+  auto text = TextOf(delta);
+  if (!text.ok()) return text.status();
+  if (auto status = CheckCn(*text); !status.ok()) return status;
+  if (*text != naming.cn) plan.renamed.push_back(Change{delta.attribute, Value(naming.cn), Value(*text)});
+  naming.cn = *std::move(text);
+  return absl::OkStatus();
+}
+
+absl::Status PlanParent(const Delta& delta, const Entry& entry, const Dn& base, Naming& naming, WritePlan& plan) {
+  auto wanted = ParentOf(delta, base);
+  if (!wanted.ok()) return wanted.status();
+  if (wanted->Key() == naming.parent.Key()) return absl::OkStatus();
+  auto before = RelativeParent(entry, base);
+  plan.renamed.push_back(Change{kParent, before.has_value() ? Value(*std::move(before)) : Value::NotVisible(),
+                                Value(wanted->RelativeTo(base)->ToString())});
+  plan.container = *wanted;
+  naming.parent = *std::move(wanted);
+  return absl::OkStatus();
+}
+
+absl::Status PlanDelta(const Delta& delta, const Operation& operation, const Entry& entry, std::optional<bool> enable,
+                       const DirectorySchema& schema, const Dn& base, Naming& naming, WritePlan& plan) {
+  if (MeansCn(delta.attribute)) return PlanCn(delta, naming, plan);
+  if (delta.attribute == kParent) return PlanParent(delta, entry, base, naming, plan);
+  if (delta.attribute == kInitialPassword)
+    return Invalid(kInitialPassword, "it is not written by an update; SET_CREDENTIAL does that");
+  if (delta.attribute != kEnabled) return PlanAttribute(delta, operation.object_class, entry, schema, plan);
+  // Said beside the action that does it, it is no more than that; elsewhere it is a misunderstanding.
+  if (enable.has_value() && delta.value == Value(*enable)) return absl::OkStatus();
+  return Invalid(kEnabled, "it is not written by an update; ENABLE and DISABLE do that");
+}
+
+}  // namespace
+
 absl::StatusOr<WritePlan> PlanUpdate(const Operation& operation, const Entry& entry, std::optional<bool> enable,
                                      const DirectorySchema& schema, const Dn& base) {
   auto now = Dn::Parse(NameOfExtendedDn(entry.dn));
   if (!now.ok() || now->empty())
     return Error(Reason::kBug, "AD-061", "the directory gave an object without a readable name").AsStatus();
   WritePlan plan;
-  std::string cn = now->parts()[0].value;
-  Dn parent = now->Parent();
+  Naming naming{now->parts()[0].value, now->Parent()};
   for (const Delta& delta : WithAliases(operation)) {
-    if (MeansCn(delta.attribute)) {
-      auto text = TextOf(delta);
-      if (!text.ok()) return text.status();
-      if (auto status = CheckCn(*text); !status.ok()) return status;
-      if (*text != cn) plan.renamed.push_back(Change{delta.attribute, Value(cn), Value(*text)});
-      cn = *std::move(text);
-    } else if (delta.attribute == kParent) {
-      auto wanted = ParentOf(delta, base);
-      if (!wanted.ok()) return wanted.status();
-      if (wanted->Key() == parent.Key()) continue;
-      const auto before = RelativeParent(entry, base);
-      plan.renamed.push_back(Change{kParent, before.has_value() ? Value(*before) : Value::NotVisible(),
-                                    Value(wanted->RelativeTo(base)->ToString())});
-      plan.container = *wanted;
-      parent = *std::move(wanted);
-    } else if (delta.attribute == kEnabled || delta.attribute == kInitialPassword) {
-      return Invalid(delta.attribute, "it is not written by an update; ENABLE, DISABLE and SET_CREDENTIAL do that");
-    } else if (auto status = PlanAttribute(delta, operation.object_class, entry, schema, plan); !status.ok()) {
+    if (auto status = PlanDelta(delta, operation, entry, enable, schema, base, naming, plan); !status.ok())
       return status;
-    }
   }
   if (enable.has_value()) {
     if (auto status = PlanEnabled(*enable, entry, plan); !status.ok()) return status;
   }
-  if (!plan.renamed.empty()) plan.new_name = parent.Child(now->parts()[0].type, cn);
+  if (!plan.renamed.empty()) plan.new_name = naming.parent.Child(now->parts()[0].type, naming.cn);
   return plan;
 }
 
@@ -262,59 +286,85 @@ absl::StatusOr<std::string> PasswordOf(const Operation& operation) {
   return std::string();
 }
 
-absl::StatusOr<CreatePlan> PlanCreate(const Operation& operation, const DirectorySchema& schema, const Dn& base) {
-  CreatePlan plan;
-  const bool group = IsGroup(operation.object_class);
+namespace {
+
+struct NewObject {
   std::string cn;
   std::optional<Dn> parent;
-  bool has_type = false;
+  bool has_type = false;  // Of a group.
+};
+
+absl::Status PlanNewAttribute(const Delta& delta, absl::string_view object_class, const DirectorySchema& schema,
+                              NewObject& object, CreatePlan& plan) {
+  auto attribute = Writable(delta.attribute, schema);
+  if (!attribute.ok()) return attribute.status();
+  auto values = After(delta, **attribute, {});
+  if (!values.ok()) return values.status();
+  if (values->empty()) return absl::OkStatus();
+  if (absl::EqualsIgnoreCase(delta.attribute, "sAMAccountName")) {
+    plan.account_name = (*values)[0];
+    if (auto status = CheckAccountName(object_class, plan.account_name); !status.ok()) return status;
+  }
+  if (absl::EqualsIgnoreCase(delta.attribute, "userPrincipalName")) plan.principal_name = (*values)[0];
+  object.has_type |= absl::EqualsIgnoreCase(delta.attribute, "groupType");
+  plan.changes.push_back(Change{delta.attribute, Value::Empty(), ToValue(**attribute, *values)});
+  plan.attributes.push_back(Modification{Modification::Kind::kAdd, (*attribute)->name, *std::move(values)});
+  return absl::OkStatus();
+}
+
+absl::Status PlanNewDelta(const Delta& delta, absl::string_view object_class, const DirectorySchema& schema,
+                          const Dn& base, NewObject& object, CreatePlan& plan) {
+  if (delta.attribute == kInitialPassword || delta.value.secret() != nullptr) return absl::OkStatus();
+  if (MeansCn(delta.attribute)) {
+    auto text = TextOf(delta);
+    if (!text.ok()) return text.status();
+    object.cn = *std::move(text);
+    return CheckCn(object.cn);
+  }
+  if (delta.attribute == kParent) {
+    auto wanted = ParentOf(delta, base);
+    if (!wanted.ok()) return wanted.status();
+    object.parent = *std::move(wanted);
+    return absl::OkStatus();
+  }
+  if (delta.attribute != kEnabled) return PlanNewAttribute(delta, object_class, schema, object, plan);
+  if (delta.value == Value(false)) return absl::OkStatus();
+  return Invalid(kEnabled, "an account is created disabled, and enabled by an operation of its own");
+}
+
+// A normal account, disabled, with its first password.
+absl::Status PlanNewAccount(const Operation& operation, CreatePlan& plan) {
+  plan.attributes.push_back(Modification{Modification::Kind::kAdd, "userAccountControl", {absl::StrCat(kNewAccount)}});
+  plan.changes.push_back(Change{kEnabled, Value::Empty(), Value(false)});
+  auto password = PasswordOf(operation);
+  if (!password.ok()) return password.status();
+  if (!password->empty())
+    plan.attributes.push_back(Modification{Modification::Kind::kAdd, "unicodePwd", {*std::move(password)}});
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<CreatePlan> PlanCreate(const Operation& operation, const DirectorySchema& schema, const Dn& base) {
+  CreatePlan plan;
+  NewObject object;
+  const bool group = IsGroup(operation.object_class);
   plan.attributes.push_back(Modification{Modification::Kind::kAdd, "objectClass", {group ? "group" : "user"}});
   for (const Delta& delta : WithAliases(operation)) {
-    if (delta.attribute == kInitialPassword || delta.value.secret() != nullptr) continue;
-    if (MeansCn(delta.attribute)) {
-      auto text = TextOf(delta);
-      if (!text.ok()) return text.status();
-      if (auto status = CheckCn(*text); !status.ok()) return status;
-      cn = *std::move(text);
-    } else if (delta.attribute == kParent) {
-      auto wanted = ParentOf(delta, base);
-      if (!wanted.ok()) return wanted.status();
-      parent = *std::move(wanted);
-    } else if (delta.attribute == kEnabled) {
-      return Invalid(delta.attribute, "an account is created disabled, and enabled by an operation of its own");
-    } else {
-      auto attribute = Writable(delta.attribute, schema);
-      if (!attribute.ok()) return attribute.status();
-      auto values = After(delta, **attribute, {});
-      if (!values.ok()) return values.status();
-      if (values->empty()) continue;
-      if (absl::EqualsIgnoreCase(delta.attribute, "sAMAccountName")) {
-        plan.account_name = (*values)[0];
-        if (auto status = CheckAccountName(operation.object_class, plan.account_name); !status.ok()) return status;
-      }
-      if (absl::EqualsIgnoreCase(delta.attribute, "userPrincipalName")) plan.principal_name = (*values)[0];
-      has_type |= absl::EqualsIgnoreCase(delta.attribute, "groupType");
-      plan.changes.push_back(Change{delta.attribute, Value::Empty(), ToValue(**attribute, *values)});
-      plan.attributes.push_back(Modification{Modification::Kind::kAdd, (*attribute)->name, *std::move(values)});
-    }
+    if (auto status = PlanNewDelta(delta, operation.object_class, schema, base, object, plan); !status.ok())
+      return status;
   }
-  if (cn.empty()) return Invalid(kCn, "a new object needs a name");
-  if (!parent.has_value()) return Invalid(kParent, "a new object needs a place, as OU=class,OU=school");
-  if (group && !has_type)
+  if (object.cn.empty()) return Invalid(kCn, "a new object needs a name");
+  if (!object.parent.has_value()) return Invalid(kParent, "a new object needs a place, as OU=class,OU=school");
+  if (!group) {
+    if (auto status = PlanNewAccount(operation, plan); !status.ok()) return status;
+  } else if (!object.has_type) {
     plan.attributes.push_back(
         Modification{Modification::Kind::kAdd, "groupType", {absl::StrCat(kGlobalSecurityGroup)}});
-  if (!group) {
-    plan.attributes.push_back(
-        Modification{Modification::Kind::kAdd, "userAccountControl", {absl::StrCat(kNewAccount)}});
-    auto password = PasswordOf(operation);
-    if (!password.ok()) return password.status();
-    if (!password->empty())
-      plan.attributes.push_back(Modification{Modification::Kind::kAdd, "unicodePwd", {*std::move(password)}});
-    plan.changes.push_back(Change{kEnabled, Value::Empty(), Value(false)});
   }
-  plan.name = parent->Child("CN", cn);
-  plan.changes.push_back(Change{kCn, Value::Empty(), Value(cn)});
-  plan.changes.push_back(Change{kParent, Value::Empty(), Value(parent->RelativeTo(base)->ToString())});
+  plan.name = object.parent->Child("CN", object.cn);
+  plan.changes.push_back(Change{kCn, Value::Empty(), Value(object.cn)});
+  plan.changes.push_back(Change{kParent, Value::Empty(), Value(object.parent->RelativeTo(base)->ToString())});
   return plan;
 }
 

@@ -127,7 +127,7 @@ void Writer::PrepareCreations(const Works& works, std::vector<Creation>& creatio
     parents.push_back(plan->name.Parent());
     creations.push_back(Creation{work, *std::move(plan), false, false, {}});
   }
-  auto containers = directory_.EnsureContainers(parents);
+  auto containers = directory_.containers().Ensure(parents);
   for (Creation& creation : creations) {
     auto& container = containers.at(creation.plan.name.Parent().Key());
     if (!container.ok()) {
@@ -169,8 +169,8 @@ void Writer::AddObjects(std::vector<Creation>& creations) {
       }
     }
     if (lost_parents.empty()) return;
-    directory_.ForgetContainers();
-    directory_.EnsureContainers(lost_parents);
+    directory_.containers().Forget();
+    directory_.containers().Ensure(lost_parents);
   }
 }
 

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "plugins/active_directory/src/client.h"
+#include "plugins/active_directory/src/containers.h"
 #include "plugins/active_directory/src/names.h"
 #include "plugins/active_directory/src/schema.h"
 #include "sluice/connector/error.h"
@@ -53,7 +54,8 @@ struct PasswordRules {
 
 class Directory {
  public:
-  explicit Directory(Layout layout) : layout_(std::move(layout)), client_(layout_.client) {}
+  explicit Directory(Layout layout)
+      : layout_(std::move(layout)), client_(layout_.client), containers_(client_, layout_.base) {}
 
   const Layout& layout() const { return layout_; }
   Client& client() { return client_; }
@@ -81,22 +83,14 @@ class Directory {
   // What to ask for so that AllValues can begin: "member" or "member;range=0-99".
   std::string FirstRange(absl::string_view name) const;
 
-  // Makes sure that the containers are there. For each (by Key()): the ones that were made on the way, outermost first,
-  // or why it is not there. Only organizational units are made.
-  using Containers = std::map<std::string, absl::StatusOr<std::vector<Dn>>>;
-  Containers EnsureContainers(const std::vector<Dn>& wanted) ABSL_LOCKS_EXCLUDED(mutex_);
-  // A container that was believed to be there is not.
-  void ForgetContainers() ABSL_LOCKS_EXCLUDED(mutex_);
+  Containers& containers() { return containers_; }
 
  private:
-  absl::Status FindMissing(const std::vector<Dn>& wanted, std::map<std::string, Dn>& missing);
-
   const Layout layout_;
   Client client_;
+  Containers containers_;
   absl::Mutex mutex_;
-  absl::Mutex container_mutex_;  // One thread at a time makes containers, so that none is made twice.
   std::shared_ptr<const DirectorySchema> schema_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::string> known_containers_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sluice::active_directory

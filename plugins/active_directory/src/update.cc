@@ -129,7 +129,7 @@ void Writer::EnsureTargets(std::vector<Updating>& updates) {
     if (update.plan.container.has_value()) wanted.push_back(*update.plan.container);
   }
   if (wanted.empty()) return;
-  auto containers = directory_.EnsureContainers(wanted);
+  auto containers = directory_.containers().Ensure(wanted);
   for (Updating& update : updates) {
     if (!update.plan.container.has_value()) continue;
     auto& container = containers.at(update.plan.container->Key());
@@ -178,7 +178,7 @@ void Writer::AcceptStep(Updating& update, const Response& response, bool is_rena
   if (trouble == Trouble::kTaken) update.taken = true;
   const bool moved_under_us =
       trouble == Trouble::kStale || trouble == Trouble::kParentMissing || trouble == Trouble::kGone;
-  if (moved_under_us && is_rename) directory_.ForgetContainers();
+  if (moved_under_us && is_rename) directory_.containers().Forget();
   if (moved_under_us && !last) {
     update.again = true;  // Gone as well: the next reading says so.
     return;

@@ -1,0 +1,260 @@
+#include "host/app/app.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "host/audit/export.h"
+#include "host/base/log.h"
+#include "host/base/status.h"
+#include "host/config/diff.h"
+#include "host/config/keys.h"
+#include "host/config/load.h"
+#include "host/config/parse_condition.h"
+#include "host/secrets/resolve.h"
+#include "host/store/sqlite/sqlite_store.h"
+
+namespace sluice::app {
+namespace {
+
+constexpr int kThreads = 16;
+constexpr absl::Duration kSealEvery = absl::Minutes(10);
+
+std::string HostId() {
+  char name[256] = {};
+  gethostname(name, sizeof name - 1);
+  return absl::StrCat(name, ":", getpid());
+}
+
+api::ConfigurationCheck ToCheck(const config::LoadResult& result) {
+  api::ConfigurationCheck check;
+  check.configuration = result.configuration;
+  for (const config::Diagnostic& error : result.errors) check.errors.push_back({error.position, error.message});
+  for (const config::Diagnostic& warning : result.warnings)
+    check.warnings.push_back({warning.position, warning.message});
+  return check;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<App>> App::Start(const Options& options) {
+  std::unique_ptr<App> app(new App(options));
+  RETURN_IF_ERROR(app->Build());
+  return app;
+}
+
+absl::Status App::Build() {
+  clock_ = base::SystemClock();
+  if (!options_.clock_file.empty()) {
+    ASSIGN_OR_RETURN(clock_, base::FileClock(options_.clock_file));
+  }
+  std::error_code error;
+  std::filesystem::create_directories(options_.state_directory, error);
+  if (error)
+    return absl::UnavailableError(absl::StrCat(options_.state_directory, ": cannot be made: ", error.message()));
+  store::SqliteOptions store_options;
+  store_options.path = absl::StrCat(options_.state_directory, "/sluice.db");
+  store_options.clock = clock_.get();
+  ASSIGN_OR_RETURN(store_, store::OpenSqliteStore(store_options));
+  plugin::RouterOptions router_options;
+  router_options.plugin_directories = options_.plugin_directories;
+  router_options.limits.idle = options_.hang_limit;
+  router_options.supervisor.work_root = absl::StrCat(options_.state_directory, "/work");
+  router_ = std::make_unique<plugin::Router>(std::move(router_options), clock_.get());
+  packages_ = std::make_unique<app::Packages>(router_.get());
+  pool_ = std::make_unique<base::Pool>(kThreads);
+  RETURN_IF_ERROR(LoadRunning());
+  engine_ = std::make_unique<engine::Engine>(MakeContext());
+  timers_ = std::make_unique<base::Executor>("timers");
+  RETURN_IF_ERROR(Reconfigure(*Running()));
+  ASSIGN_OR_RETURN(server_, api::Server::Start(options_.socket, engine_.get(), this));
+  if (absl::StatusOr<std::string> recovery = engine_->StartRecovery(); !recovery.ok()) {
+    base::LogWarning("what an earlier host left open is verified later",
+                     {{"reason", std::string(recovery.status().message())}});
+  }
+  SealSometimes();
+  return absl::OkStatus();
+}
+
+App::~App() {
+  server_.reset();
+  timers_.reset();
+  if (engine_ != nullptr) engine_->runs().StopAll();
+  if (router_ != nullptr) router_->Stop();
+  pool_.reset();
+  engine_.reset();
+  router_.reset();
+}
+
+engine::Context App::MakeContext() {
+  engine::Context context;
+  context.store = store_.get();
+  context.clock = clock_.get();
+  context.connectors = router_.get();
+  context.vault = vault_.get();
+  context.configuration = [this] { return Running(); };
+  context.plugin_name = [this](const std::string& system) { return PluginName(system); };
+  context.parse_condition = [](const std::string& text) { return config::ParseCondition(text); };
+  context.post = [this](std::function<void()> task) { pool_->Run(std::move(task)); };
+  context.host_id = HostId();
+  return context;
+}
+
+// What was applied last runs on, whatever became of the folder; the first start takes the folder as it is.
+absl::Status App::LoadRunning() {
+  ASSIGN_OR_RETURN(const std::optional<store::ConfigurationRecord> record, store_->LoadConfiguration());
+  const config::LoadResult result = record ? config::LoadFiles(options_.folder, record->files, *packages_, nullptr)
+                                           : config::Load(options_.folder, *packages_, nullptr);
+  RETURN_IF_ERROR(result.ToStatus());
+  RETURN_IF_ERROR(OpenKeys(*result.configuration));
+  if (!record) {
+    store::Commit commit;
+    commit.configuration = {result.configuration->hash, result.configuration->files, clock_->Now(), "host"};
+    audit::Entry entry;
+    entry.time = clock_->Now();
+    entry.actor = "host";
+    entry.action = "configuration.applied";
+    entry.configuration = result.configuration->hash;
+    commit.audit.push_back(std::move(entry));
+    RETURN_IF_ERROR(store_->Write(commit));
+  }
+  absl::MutexLock lock(&mutex_);
+  running_ = result.configuration;
+  return absl::OkStatus();
+}
+
+absl::Status App::OpenKeys(const core::Configuration& configuration) {
+  ASSIGN_OR_RETURN(vault_, Vault::Open(configuration.secrets_key));
+  if (configuration.seal_key.kind == core::SecretReference::Kind::kFile) {
+    ASSIGN_OR_RETURN(seal_key_, audit::SealKey::LoadOrCreate(configuration.seal_key.target));
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const secrets::SecretString pem, secrets::Resolve(configuration.seal_key));
+  ASSIGN_OR_RETURN(seal_key_, audit::SealKey::FromPem(pem.Reveal()));
+  return absl::OkStatus();
+}
+
+std::shared_ptr<const core::Configuration> App::Running() const {
+  absl::MutexLock lock(&mutex_);
+  return running_;
+}
+
+absl::Status App::Reconfigure(const core::Configuration& configuration) {
+  std::map<std::string, std::vector<std::string>> texts;
+  ASSIGN_OR_RETURN(const core::State state, store_->LoadState(&texts));
+  ASSIGN_OR_RETURN(std::vector<plugin::SystemConfig> systems, SystemConfigs(configuration, state));
+  return router_->Reconfigure(std::move(systems));
+}
+
+absl::Status App::ActivationChanged() { return Reconfigure(*Running()); }
+
+api::ConfigurationCheck App::Check(const std::string& folder) {
+  api::ConfigurationCheck check = ToCheck(config::Load(folder.empty() ? options_.folder : folder, *packages_, nullptr));
+  if (check.configuration != nullptr) {
+    for (const config::ConfigChange& change : config::Diff(*Running(), *check.configuration))
+      check.changes.push_back(change.ToString());
+  }
+  return check;
+}
+
+absl::StatusOr<std::vector<store::BlockRecord>> App::Apply(const engine::Actor& actor,
+                                                           const api::ConfigurationCheck& check) {
+  if (actor.reason.empty())
+    return absl::InvalidArgumentError("a change of configuration needs a reason: add --reason \"...\"");
+  absl::MutexLock applying(&applying_);
+  if (check.configuration->hash == Running()->hash) return std::vector<store::BlockRecord>();
+  ASSIGN_OR_RETURN(const absl::CivilDay today, engine_->calendar().AcceptedToday());
+  ASSIGN_OR_RETURN(const engine::Candidate candidate, engine_->snapshots().Remap(*check.configuration, today));
+  store::Commit commit;
+  RETURN_IF_ERROR(engine_->snapshots().AddTo(candidate, "", "configuration", commit));
+  commit.configuration = {check.configuration->hash, check.configuration->files, clock_->Now(), actor.name};
+  audit::Entry entry;
+  entry.time = clock_->Now();
+  entry.actor = actor.name;
+  entry.action = "configuration.applied";
+  entry.configuration = check.configuration->hash;
+  entry.reason = actor.reason;
+  entry.facts = {{"before", Running()->hash}};
+  commit.audit.push_back(std::move(entry));
+  RETURN_IF_ERROR(store_->Write(commit));
+  {
+    absl::MutexLock lock(&mutex_);
+    running_ = check.configuration;
+  }
+  RETURN_IF_ERROR(Reconfigure(*check.configuration));
+  return candidate.blocks;
+}
+
+std::string App::ConfigurationJsonSchema() { return config::JsonSchema().dump(2); }
+std::string App::ConfigurationReference() { return config::ReferencePage(); }
+
+std::vector<api::PluginStatus> App::Plugins() {
+  std::vector<api::PluginStatus> plugins;
+  for (const plugin::PluginStatus& status : router_->Status()) {
+    api::PluginStatus row;
+    row.system = status.system;
+    row.package = status.package.empty() ? status.connector : status.package;
+    row.version = status.version;
+    row.state = std::string(plugin::PluginStateName(status.state));
+    row.last_end = status.last_end.text;
+    if (!status.message.empty() && status.state != plugin::PluginState::kReady) row.last_end = status.message;
+    row.pid = status.pid;
+    row.restarts = status.restarts;
+    row.since = status.since;
+    row.log = status.last_lines;
+    plugins.push_back(std::move(row));
+  }
+  return plugins;
+}
+
+std::vector<api::PackageStatus> App::Packages() {
+  std::vector<api::PackageStatus> packages;
+  for (const plugin::Package& package : router_->ReadCatalogue().packages()) {
+    api::PackageStatus row{package.name, package.version, package.directory, {}};
+    if (package.is_source) row.kinds.push_back("source");
+    if (package.is_target) row.kinds.push_back("target");
+    packages.push_back(std::move(row));
+  }
+  return packages;
+}
+
+absl::Status App::StartPlugin(const std::string& system) { return router_->StartSystem(system); }
+
+std::string App::PluginName(const std::string& system) {
+  for (const plugin::PluginStatus& status : router_->Status()) {
+    if (status.system == system) return absl::StrCat(status.package, " ", status.version);
+  }
+  return "";
+}
+
+absl::Status App::SealAudit() {
+  absl::MutexLock lock(&sealing_);
+  ASSIGN_OR_RETURN(const std::vector<store::Seal> seals, store_->LoadSeals());
+  const audit::RowReader read = [this](int64_t from, int limit) { return store_->LoadAudit(from, limit); };
+  ASSIGN_OR_RETURN(const std::optional<audit::Seal> seal, audit::MakeSeal(read, seals, *seal_key_, clock_->Now()));
+  return seal ? store_->WriteSeal(*seal) : absl::OkStatus();
+}
+
+void App::SealSometimes() {
+  timers_->RunAfter(kSealEvery, [this] {
+    pool_->Run([this] {
+      if (absl::Status status = SealAudit(); !status.ok()) {
+        base::LogError("the audit log was not sealed", {{"error", std::string(status.message())}});
+      }
+    });
+    SealSometimes();
+  });
+}
+
+absl::Status App::ExportAudit(int64_t, const std::function<bool(const std::string&)>& line) {
+  RETURN_IF_ERROR(SealAudit());
+  ASSIGN_OR_RETURN(const std::vector<store::Seal> seals, store_->LoadSeals());
+  const audit::RowReader read = [this](int64_t from, int limit) { return store_->LoadAudit(from, limit); };
+  return audit::Export(read, seals, {}, [&](absl::string_view text) {
+    while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+    return line(std::string(text)) ? absl::OkStatus() : absl::CancelledError("nobody reads the export any more");
+  });
+}
+
+}  // namespace sluice::app

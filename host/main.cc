@@ -1,0 +1,56 @@
+// `sluiced`: the host. Reads flags, builds the app, waits for SIGTERM or SIGINT.
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/numbers.h"
+#include "host/app/app.h"
+#include "host/base/log.h"
+
+int main(int argc, char** argv) {
+  sluice::app::Options options;
+  const char* socket = std::getenv("SLUICE_SOCKET");
+  options.state_directory = "/var/lib/sluice";
+  options.socket = socket != nullptr ? socket : "/run/sluice/sluice.sock";
+  options.plugin_directories = {"/usr/lib/sluice/plugins"};
+  double hang_seconds = 35;
+  CLI::App app("The host of Sluice: owns schedule, state and audit, and runs the connectors.", "sluiced");
+  app.add_option("--config", options.folder, "The configuration folder")->required();
+  app.add_option("--state", options.state_directory, "Where the state is kept")->capture_default_str();
+  app.add_option("--socket", options.socket, "The management API's socket (or SLUICE_SOCKET)")->capture_default_str();
+  app.add_option("--plugins", options.plugin_directories, "Where connector packages are installed; may be repeated")
+      ->capture_default_str();
+  app.add_option("--clock", options.clock_file, "Tests only: a file with one RFC 3339 line that is taken for the time");
+  app.add_option("--hang-limit", hang_seconds, "Seconds after which a plugin that says nothing is given up")
+      ->capture_default_str();
+  app.set_version_flag("--version", SLUICE_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    std::cerr << "sluiced: " << error.what() << "\nHelp: sluiced --help\n";
+    return 2;
+  }
+  options.hang_limit = absl::Seconds(hang_seconds);
+
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // Before any thread is made: they all inherit it.
+  std::signal(SIGPIPE, SIG_IGN);
+
+  auto started = sluice::app::App::Start(options);
+  if (!started.ok()) {
+    std::cerr << "sluiced: " << started.status().message() << "\n";
+    return 1;
+  }
+  sluice::base::LogInfo("ready", {{"socket", options.socket}});
+  int signal = 0;
+  sigwait(&signals, &signal);
+  sluice::base::LogInfo("ending", {{"signal", std::to_string(signal)}});
+  return 0;
+}

@@ -46,12 +46,12 @@ class ImportWriter final : public RecordWriter {
   // sent.
   absl::Status End();
 
-  ScopeWriter& Scope(AnyText id, AnyText label) override;
+  ScopeWriter& Scope(AnyText id, AnyText label = "") override;
   void DeclareScopes(const std::vector<std::pair<std::string, std::string>>& ids_and_labels) override;
   absl::Status Add(const Record& record) override;
   absl::Status Deleted(AnyText object_class, AnyText id) override;
   absl::Status Checkpoint(Cursor cursor) override;
-  absl::Status Complete(std::optional<Cursor> cursor) override;
+  absl::Status Complete(std::optional<Cursor> cursor = std::nullopt) override;
   absl::Status CompleteClass(AnyText object_class) override;
   absl::Status Partial(AnyText object_class, Error why) override;
   absl::Status NotRead(AnyText object_class, Error why) override;

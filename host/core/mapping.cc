@@ -90,91 +90,125 @@ Value AttributeOf(const Joined& object, const std::string& rest) {
   return Value::NotVisible();
 }
 
+// The fields of one kind of object, prepared once for all objects of the kind.
+class FieldPlan {
+ public:
+  // `own` is how templates name the object itself: "person." or "contract."; `derived` are fields that are computed
+  // even where no mapping names them.
+  FieldPlan(const std::string& object_class, const std::vector<FieldMapping>& mappings, absl::string_view own,
+            const std::vector<std::string>& derived)
+      : class_prefix_(absl::StrCat(object_class, ".")), own_prefix_(own) {
+    std::map<std::string, const FieldMapping*> by_field;
+    for (const std::string& field : derived) by_field[field] = nullptr;
+    for (const FieldMapping& mapping : mappings) by_field[mapping.field] = &mapping;
+    for (const auto& [field, mapping] : by_field) entries_.push_back({field, mapping, SpeaksOfClass(mapping)});
+  }
+
+  struct Entry {
+    std::string field;
+    const FieldMapping* mapping;  // Null: only derived.
+    bool is_mapped;               // Whether the mapping says anything about it for objects of this class.
+  };
+  const std::vector<Entry>& entries() const { return entries_; }
+  const std::string& class_prefix() const { return class_prefix_; }
+  const std::string& own_prefix() const { return own_prefix_; }
+
+  // -1: neither mapped nor derived.
+  int IndexOf(absl::string_view field) const {
+    auto found = std::lower_bound(entries_.begin(), entries_.end(), field,
+                                  [](const Entry& entry, absl::string_view wanted) { return entry.field < wanted; });
+    return found != entries_.end() && found->field == field ? static_cast<int>(found - entries_.begin()) : -1;
+  }
+
+ private:
+  bool SpeaksOfClass(const FieldMapping* mapping) const {
+    if (mapping == nullptr) return false;
+    const std::vector<std::string>& paths = mapping->value.paths();
+    return paths.empty() || std::any_of(paths.begin(), paths.end(), [&](const std::string& path) {
+             return absl::StartsWith(path, class_prefix_) || absl::StartsWith(path, own_prefix_);
+           });
+  }
+
+  const std::string class_prefix_;
+  const std::string own_prefix_;
+  std::vector<Entry> entries_;  // By field.
+};
+
 // Computes the fields of one object; a field may read another one of the same object.
 class FieldComputer {
  public:
-  // `own` is how templates name the object itself: "person." or "contract.".
-  FieldComputer(const Joined& object, const std::vector<FieldMapping>& mappings, absl::string_view own)
-      : object_(object), own_(own), class_prefix_(absl::StrCat(object.object_class, ".")) {
-    for (const FieldMapping& mapping : mappings) mappings_[mapping.field] = &mapping;
-  }
+  FieldComputer(const Joined& object, const FieldPlan& plan)
+      : object_(object), plan_(plan), values_(plan.entries().size()), states_(plan.entries().size(), kUntouched) {}
   virtual ~FieldComputer() = default;
 
-  Value FieldValue(const std::string& field) {
-    auto known = values_.find(field);
-    if (known != values_.end()) return known->second;
-    if (!in_progress_.insert(field).second) return Value::NotVisible();  // It reads itself.
-    Value value = NormaliseValue(Compute(field));
-    in_progress_.erase(field);
-    return values_.emplace(field, std::move(value)).first->second;
+  Value FieldValue(absl::string_view field) {
+    int index = plan_.IndexOf(field);
+    return index < 0 ? Value::NotVisible() : ValueAt(index);
   }
 
-  // Every mapped field that is visible.
-  Fields MappedFields() {
+  // Every field that is visible.
+  Fields AllFields() {
     Fields fields;
-    for (const auto& [field, mapping] : mappings_) {
-      Value value = FieldValue(field);
-      if (value.is_visible()) fields.emplace(field, std::move(value));
+    for (size_t i = 0; i < values_.size(); ++i) {
+      const Value& value = ValueAt(static_cast<int>(i));
+      if (value.is_visible()) fields.emplace_hint(fields.end(), plan_.entries()[i].field, value);
     }
     return fields;
   }
 
-  // Whether the mapping says anything about this field for objects of this class.
-  bool IsMapped(const std::string& field) const {
-    auto found = mappings_.find(field);
-    if (found == mappings_.end()) return false;
-    const std::vector<std::string>& paths = found->second->value.paths();
-    return paths.empty() || std::any_of(paths.begin(), paths.end(), [&](const std::string& path) {
-             return absl::StartsWith(path, class_prefix_) || absl::StartsWith(path, own_);
-           });
-  }
-
  protected:
-  virtual Value Compute(const std::string& field) { return ComputeMapped(field); }
+  // Of a field that no mapping speaks of for this class.
+  virtual Value Derive(const std::string&) { return Value::NotVisible(); }
 
-  Value ComputeMapped(const std::string& field) {
-    auto found = mappings_.find(field);
-    if (found == mappings_.end()) return Value::NotVisible();
-    return found->second->value.Evaluate([&](const std::string& path) { return Lookup(path); });
+  bool IsMapped(absl::string_view field) const {
+    int index = plan_.IndexOf(field);
+    return index >= 0 && plan_.entries()[index].is_mapped;
   }
 
  private:
+  enum State : char { kUntouched, kInProgress, kDone };
+
+  const Value& ValueAt(int index) {
+    static const Value* nothing = new Value;
+    if (states_[index] == kDone) return values_[index];
+    if (states_[index] == kInProgress) return *nothing;  // It reads itself.
+    states_[index] = kInProgress;
+    const FieldPlan::Entry& entry = plan_.entries()[index];
+    values_[index] = NormaliseValue(
+        entry.is_mapped ? entry.mapping->value.Evaluate([&](const std::string& path) { return Lookup(path); })
+                        : Derive(entry.field));
+    states_[index] = kDone;
+    return values_[index];
+  }
+
   Value Lookup(const std::string& path) {
-    if (absl::StartsWith(path, class_prefix_)) {
-      return NormaliseValue(AttributeOf(object_, path.substr(class_prefix_.size())));
-    }
-    if (absl::StartsWith(path, own_)) return FieldValue(path.substr(own_.size()));
+    const std::string& prefix = plan_.class_prefix();
+    if (absl::StartsWith(path, prefix)) return NormaliseValue(AttributeOf(object_, path.substr(prefix.size())));
+    const std::string& own = plan_.own_prefix();
+    if (absl::StartsWith(path, own)) return FieldValue(absl::string_view(path).substr(own.size()));
     return Value::NotVisible();
   }
 
   const Joined& object_;
-  const std::string own_;
-  const std::string class_prefix_;
-  std::map<std::string, const FieldMapping*> mappings_;
-  std::map<std::string, Value> values_;
-  std::set<std::string> in_progress_;
+  const FieldPlan& plan_;
+  std::vector<Value> values_;  // By index in the plan.
+  std::vector<State> states_;
 };
 
 // Adds the names that follow from others.
 class PersonComputer final : public FieldComputer {
  public:
-  PersonComputer(const Joined& object, const std::vector<FieldMapping>& mappings)
-      : FieldComputer(object, mappings, "person.") {}
+  using FieldComputer::FieldComputer;
 
-  Fields AllFields() {
-    Fields fields = MappedFields();
-    for (const char* derived : {"name.family_all", "name.display"}) {
-      Value value = FieldValue(derived);
-      if (value.is_visible()) fields.insert_or_assign(derived, std::move(value));
-    }
-    return fields;
+  static FieldPlan PlanOf(const PersonMapping& mapping) {
+    return FieldPlan(mapping.from, mapping.fields, "person.", {"name.family_all", "name.display"});
   }
 
  protected:
-  Value Compute(const std::string& field) override {
-    if (field == "name.family_all" && !IsMapped(field)) return FamilyAll();
-    if (field == "name.display" && !IsMapped(field)) return Display();
-    return ComputeMapped(field);
+  Value Derive(const std::string& field) override {
+    if (field == "name.family_all") return FamilyAll();
+    if (field == "name.display") return Display();
+    return Value::NotVisible();
   }
 
  private:
@@ -232,10 +266,12 @@ class Mapper {
 
   MappingResult Map() {
     for (const PersonMapping& mapping : system_.persons) {
-      ForEachObject(mapping.from, [&](const ObjectKey& key, const Joined& object) { AddPerson(mapping, key, object); });
+      FieldPlan plan = PersonComputer::PlanOf(mapping);
+      ForEachObject(mapping.from, [&](const ObjectKey& key, const Joined& object) { AddPerson(plan, key, object); });
     }
     for (const ContractMapping& mapping : system_.contracts) {
-      ForEachObject(mapping.from, [&](const ObjectKey&, const Joined& object) { AddContract(mapping, object); });
+      FieldPlan plan(mapping.from, mapping.fields, "contract.", {});
+      ForEachObject(mapping.from, [&](const ObjectKey&, const Joined& object) { AddContract(mapping, plan, object); });
     }
     HoldBackSharedIds();
     return Finish();
@@ -260,13 +296,13 @@ class Mapper {
     result_.held_back.push_back({draft.person.id, record, reason});
   }
 
-  void AddPerson(const PersonMapping& mapping, const ObjectKey& key, const Joined& object) {
+  void AddPerson(const FieldPlan& plan, const ObjectKey& key, const Joined& object) {
     if (drafts_.count(key) > 0) return;
     Draft& draft = drafts_[key];
     Person& person = draft.person;
     draft.object = &object;
     person.id = PersonId(system_name_, object.object_class, object.id);
-    person.fields = PersonComputer(object, mapping.fields).AllFields();
+    person.fields = PersonComputer(object, plan).AllFields();
     person.sources = object.sources;
     person.last_seen = object.last_seen;
     Value display = FieldOf(person, nullptr, "person.name.display");
@@ -314,7 +350,7 @@ class Mapper {
                                  absl::StrCat(RecordText(object), " is left out: ", what)});
   }
 
-  void AddContract(const ContractMapping& mapping, const Joined& object) {
+  void AddContract(const ContractMapping& mapping, const FieldPlan& plan, const Joined& object) {
     Draft* draft = OwnerOf(mapping, object);
     if (draft == nullptr) return;
     Contract contract;
@@ -322,8 +358,8 @@ class Mapper {
     contract.source = object.sources[0];
     contract.id = ContractId(mapping.type, contract.source);
     contract.last_seen = object.last_seen;
-    FieldComputer computer(object, mapping.fields, "contract.");
-    contract.fields = computer.MappedFields();
+    FieldComputer computer(object, plan);
+    contract.fields = computer.AllFields();
     Value start = computer.FieldValue("start");
     Value end = computer.FieldValue("end");
     contract.fields.erase("start");

@@ -39,6 +39,19 @@ bool IsForText(TestOperator op) {
          op == TestOperator::kRegex;
 }
 
+absl::string_view Noun(FieldType type) {
+  switch (type) {
+    case FieldType::kDate:
+      return "a day";
+    case FieldType::kNumber:
+      return "a number";
+    case FieldType::kFlag:
+      return "true or false";
+    default:
+      return "text";
+  }
+}
+
 std::optional<TestOperator> OperatorOf(absl::string_view name) {
   for (int i = 0; i <= static_cast<int>(TestOperator::kBetween); ++i) {
     if (core::TestOperatorName(static_cast<TestOperator>(i)) == name) return static_cast<TestOperator>(i);
@@ -250,15 +263,14 @@ class Reader {
                                 : takes_list ? "a list of values, for example [one, two]"
                                              : "one value"));
     }
-    const FieldType type = KnownFields::TypeOf(test.path);
-    if (IsOrder(test.op) && type == FieldType::kText) {
-      return Wrong(test.position, absl::StrCat(Quoted(op), " compares numbers and days, and ", Quoted(written),
-                                               " is text; write a value, a list of values or { prefix: ... }"));
+    const FieldType type = fields_.TypeOf(test.path);
+    if (IsOrder(test.op) && (type == FieldType::kText || type == FieldType::kFlag)) {
+      return Wrong(test.position, absl::StrCat(Quoted(op), " compares numbers and days, and ", Quoted(written), " is ",
+                                               Noun(type), "; write a value, or a list of values"));
     }
     if (IsForText(test.op) && type != FieldType::kText && type != FieldType::kUnknown) {
-      return Wrong(test.position,
-                   absl::StrCat(Quoted(op), " is for text, and ", Quoted(written), " is a ",
-                                type == FieldType::kDate ? "day" : "number", "; write a value, or { ge: ... }"));
+      return Wrong(test.position, absl::StrCat(Quoted(op), " is for text, and ", Quoted(written), " is ", Noun(type),
+                                               "; write a value, or { ge: ... }"));
     }
     const std::vector<YamlNode> one = {value};
     for (const YamlNode& item : value.is_list() ? value.items : one) {
@@ -280,6 +292,10 @@ class Reader {
     Operand operand;
     if (type == FieldType::kText || IsForText(test.op)) {
       operand.value = Value::Text(item.text);
+      if (item.ToValue().kind() == Value::Kind::kFlag) {
+        return wrong(absl::StrCat("field ", Quoted(written), " is text and ", item.text,
+                                  " is not; write it in quotation marks"));
+      }
       if (test.path == "contract.type" && !IsForText(test.op) && !fields_.IsContractType(item.text)) {
         return wrong(
             absl::StrCat("unknown type of contract ", Quoted(item.text), Suggest(item.text, fields_.ContractTypes())));
@@ -287,6 +303,10 @@ class Reader {
       return operand;
     }
     operand.value = item.ToValue();
+    if (type == FieldType::kFlag && operand.value.kind() != Value::Kind::kFlag) {
+      return wrong(absl::StrCat("field ", Quoted(written), " is true or false and ", item.Describe(),
+                                " is neither; write one of them"));
+    }
     const auto relative = item.is_quoted ? std::nullopt : RelativeDay(item.text);
     if (relative) {
       operand.is_relative_day = true;

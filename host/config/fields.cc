@@ -16,6 +16,23 @@ bool Contains(const std::vector<std::string>& list, absl::string_view one) {
 
 bool IsCustom(const std::string& field) { return absl::StartsWith(field, "custom.") && field.size() > 7; }
 
+FieldType StandardType(absl::string_view path) {
+  static const auto* dates =
+      new std::vector<std::string>{"contract.start", "contract.end", "person.details.birth_date"};
+  static const auto* numbers = new std::vector<std::string>{"contract.fte", "contract.hours_per_week",
+                                                            "contract.percentage", "contract.sequence"};
+  if (Contains(*dates, path)) return FieldType::kDate;
+  if (Contains(*numbers, path)) return FieldType::kNumber;
+  if (path == "contract.type") return FieldType::kText;
+  if (absl::ConsumePrefix(&path, "person.")) {
+    return path != "excluded" && Contains(KnownFields::StandardPersonFields(), path) ? FieldType::kText
+                                                                                     : FieldType::kUnknown;
+  }
+  if (absl::ConsumePrefix(&path, "contract.") && Contains(KnownFields::StandardContractFields(), path))
+    return FieldType::kText;
+  return FieldType::kUnknown;
+}
+
 }  // namespace
 
 KnownFields::KnownFields() = default;
@@ -72,24 +89,24 @@ bool KnownFields::IsContractField(const std::string& field) {
   return IsCustom(field) || Contains(StandardContractFields(), field);
 }
 
-FieldType KnownFields::TypeOf(absl::string_view path) {
-  static const auto* dates =
-      new std::vector<std::string>{"contract.start", "contract.end", "person.details.birth_date"};
-  static const auto* numbers = new std::vector<std::string>{"contract.fte", "contract.hours_per_week",
-                                                            "contract.percentage", "contract.sequence"};
-  if (Contains(*dates, path)) return FieldType::kDate;
-  if (Contains(*numbers, path)) return FieldType::kNumber;
-  if (path == "contract.type") return FieldType::kText;
-  if (absl::ConsumePrefix(&path, "person.")) {
-    return path != "excluded" && Contains(StandardPersonFields(), path) ? FieldType::kText : FieldType::kUnknown;
-  }
-  if (absl::ConsumePrefix(&path, "contract.") && Contains(StandardContractFields(), path)) return FieldType::kText;
-  return FieldType::kUnknown;
+void KnownFields::AddType(const std::string& path, FieldType type) {
+  const auto [at, is_new] = custom_types_.try_emplace(path, type);
+  if (!is_new && at->second != type) at->second = FieldType::kUnknown;
 }
 
-void KnownFields::AddPersonField(const std::string& field) { person_fields_.insert(field); }
-void KnownFields::AddContractField(const std::string& type, const std::string& field) {
-  contract_fields_[type].insert(field);
+void KnownFields::AddPersonField(const std::string& field, FieldType type) {
+  person_fields_.insert(field);
+  AddType(absl::StrCat("person.", field), type);
+}
+void KnownFields::AddContractField(const std::string& contract_type, const std::string& field, FieldType type) {
+  contract_fields_[contract_type].insert(field);
+  AddType(absl::StrCat("contract.", field), type);
+}
+
+FieldType KnownFields::TypeOf(const std::string& path) const {
+  if (const FieldType standard = StandardType(path); standard != FieldType::kUnknown) return standard;
+  auto found = custom_types_.find(path);
+  return found == custom_types_.end() || !absl::StrContains(path, ".custom.") ? FieldType::kUnknown : found->second;
 }
 
 std::vector<std::string> KnownFields::FilledPaths() const {

@@ -13,15 +13,16 @@
 
 namespace sluice::config {
 
-enum class FieldType { kUnknown, kText, kNumber, kDate };
+enum class FieldType { kUnknown, kText, kNumber, kDate, kFlag };
 
 class KnownFields {
  public:
   KnownFields();
 
   // Names without "person." or "contract.".
-  void AddPersonField(const std::string& field);
-  void AddContractField(const std::string& type, const std::string& field);
+  void AddPersonField(const std::string& field, FieldType type = FieldType::kUnknown);
+  void AddContractField(const std::string& contract_type, const std::string& field,
+                        FieldType type = FieldType::kUnknown);
   void AddContractType(const std::string& type) { contract_fields_[type]; }
   // A source's mapping could not be read: what nobody fills may well be filled by it, so nothing is said about it.
   void SetIncomplete() { is_complete_ = false; }
@@ -36,7 +37,8 @@ class KnownFields {
   // in the file, without "contract." inside of a *_contract.
   std::string Explain(const std::string& path, absl::string_view written) const;
 
-  static FieldType TypeOf(absl::string_view path);
+  // Of a standard field its own; of a custom one what all mappings that fill it give, else unknown.
+  FieldType TypeOf(const std::string& path) const;
   // Standard names, or "custom." and a name.
   static bool IsPersonField(const std::string& field);
   static bool IsContractField(const std::string& field);
@@ -44,8 +46,11 @@ class KnownFields {
   static const std::vector<std::string>& StandardContractFields();
 
  private:
+  void AddType(const std::string& path, FieldType type);
+
   std::set<std::string> person_fields_;
   std::map<std::string, std::set<std::string>> contract_fields_;  // By type.
+  std::map<std::string, FieldType> custom_types_;                 // By whole path.
   bool is_complete_ = true;
 };
 

@@ -92,7 +92,8 @@ class Loader {
 
   void Key(const YamlNode* node, const std::string& name, core::SecretReference& key) {
     if (node == nullptr) return;
-    auto read = ReadSecret(*node, name, configuration_.folder, options_.checks_secrets, diagnostics_);
+    auto read =
+        ReadSecret(*node, name, configuration_.folder, SecretContent::kKey, options_.checks_secrets, diagnostics_);
     if (read) key = *std::move(read);
   }
 
@@ -184,7 +185,8 @@ class Loader {
     const YamlNode* secrets = tree.Find("secrets");
     if (secrets != nullptr && secrets->is_map()) {
       for (const auto& [key, value] : secrets->entries) {
-        auto read = ReadSecret(value, key.text, configuration_.folder, options_.checks_secrets, diagnostics_);
+        auto read = ReadSecret(value, key.text, configuration_.folder, SecretContent::kText, options_.checks_secrets,
+                               diagnostics_);
         if (read) system.secrets[key.text] = *std::move(read);
       }
     }

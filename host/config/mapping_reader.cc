@@ -1,6 +1,7 @@
 #include "host/config/mapping_reader.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -43,6 +44,9 @@ std::string RootOf(const std::string& path) { return path.substr(0, path.find('.
 
 class Reader {
  public:
+  // Type of each field that was read, by the place of its key: what a later one replaced is never looked up.
+  std::map<std::string, FieldType> types;
+
   Reader(const SystemSchema* schema, core::SystemSpec& system, Diagnostics& diagnostics)
       : schema_(schema), system_(system), diagnostics_(diagnostics) {}
 
@@ -86,6 +90,8 @@ class Reader {
       const std::vector<std::string> classes = from.empty() ? all : std::vector<std::string>{from};
       auto read = ReadTemplate(value, Attributes(classes, false), diagnostics_);
       if (!read) continue;
+      types[key.position.ToString()] =
+          TypeOfTemplate(value, [this](const auto& path) { return TypeOfAttribute(path); });
       std::set<std::string> roots;
       for (const std::string& path : read->paths()) roots.insert(RootOf(path));
       const bool is_about_records =
@@ -159,6 +165,27 @@ class Reader {
     return absl::StrCat("unknown attribute ", Quoted(path), Suggest(path, names));
   }
 
+  FieldType TypeOfAttribute(const std::string& path) {
+    const ClassSchema* known = schema_ == nullptr ? nullptr : schema_->Find(RootOf(path));
+    if (known == nullptr) return FieldType::kUnknown;
+    for (const AttributeSchema& attribute : known->attributes) {
+      if (absl::StrCat(known->name, ".", attribute.name) != path || attribute.multi_valued) continue;
+      switch (attribute.type) {
+        case AttributeSchema::Type::kText:
+          return FieldType::kText;
+        case AttributeSchema::Type::kNumber:
+          return FieldType::kNumber;
+        case AttributeSchema::Type::kDate:
+          return FieldType::kDate;
+        case AttributeSchema::Type::kFlag:
+          return FieldType::kFlag;
+        case AttributeSchema::Type::kOther:
+          return FieldType::kUnknown;
+      }
+    }
+    return FieldType::kUnknown;
+  }
+
   void Contracts(const YamlNode& type, const YamlNode& value) {
     const std::vector<const YamlNode*> maps = MapsOf(&value);
     for (const YamlNode* map : maps) {
@@ -194,7 +221,10 @@ class Reader {
       if (key.text == "from" || key.text == "owner") continue;
       if (!CheckName(key, KnownFields::IsContractField(key.text), KnownFields::StandardContractFields())) continue;
       auto read = ReadTemplate(value, Attributes({mapping.from}, true), diagnostics_);
-      if (read) SetField(mapping.fields, {key.text, *std::move(read), key.position});
+      if (!read) continue;
+      types[key.position.ToString()] =
+          TypeOfTemplate(value, [this](const auto& path) { return TypeOfAttribute(path); });
+      SetField(mapping.fields, {key.text, *std::move(read), key.position});
     }
   }
 
@@ -204,15 +234,19 @@ class Reader {
 };
 
 // What must be so whoever wrote it; and what rules may read from now on.
-void CheckWhole(const PackageInfo& package, const SystemSchema* schema, core::SystemSpec& system, KnownFields& fields,
-                Diagnostics& diagnostics) {
+void CheckWhole(const PackageInfo& package, const SystemSchema* schema, const std::map<std::string, FieldType>& types,
+                core::SystemSpec& system, KnownFields& fields, Diagnostics& diagnostics) {
+  auto type_of = [&](const FieldMapping& field) {
+    auto found = types.find(field.position.ToString());
+    return found == types.end() ? FieldType::kUnknown : found->second;
+  };
   if (system.persons.empty()) {
     diagnostics.Error(system.position, absl::StrCat("source ", Quoted(system.name),
                                                     " maps no records to persons; add person: { from: ... }"));
   }
   for (const PersonMapping& person : system.persons) {
     for (const FieldMapping& field : person.fields) {
-      fields.AddPersonField(field.field);
+      fields.AddPersonField(field.field, type_of(field));
       if (field.field == "name.family") fields.AddPersonField("name.family_all");
     }
     fields.AddPersonField("name.display");
@@ -234,7 +268,7 @@ void CheckWhole(const PackageInfo& package, const SystemSchema* schema, core::Sy
     fields.AddContractType(contract.type);
     bool has_start = false;
     for (const FieldMapping& field : contract.fields) {
-      fields.AddContractField(contract.type, field.field);
+      fields.AddContractField(contract.type, field.field, type_of(field));
       has_start = has_start || field.field == "start";
     }
     if (!has_start) {
@@ -251,7 +285,7 @@ void ReadMapping(const YamlNode& system_file, const YamlNode* package_mapping, c
   Reader reader(schema, system, diagnostics);
   if (package_mapping != nullptr) reader.Read(*package_mapping);
   reader.Read(system_file);
-  CheckWhole(package, schema, system, fields, diagnostics);
+  CheckWhole(package, schema, reader.types, system, fields, diagnostics);
 }
 
 }  // namespace sluice::config

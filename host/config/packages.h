@@ -64,11 +64,13 @@ absl::StatusOr<PackageInfo> FindPackage(const Packages& packages, const std::str
 
 // What is known of one class of a system's objects.
 struct AttributeSchema {
+  enum class Type { kOther, kText, kNumber, kDate, kFlag };
   std::string name;
   bool multi_valued = false;
   bool required = false;
   bool writable = true;    // On create or on update.
   int64_t max_length = 0;  // Characters; 0: no limit known.
+  Type type = Type::kOther;
 };
 struct ClassSchema {
   std::string name;

@@ -32,7 +32,7 @@ std::string GroupName(gid_t id) {
   return absl::StrCat(id);
 }
 
-std::string WrongVariable(const std::string& name) {
+std::string WrongVariable(const std::string& name, SecretContent kind) {
   const char* value = std::getenv(name.c_str());
   if (value == nullptr) {
     std::string other;
@@ -45,7 +45,7 @@ std::string WrongVariable(const std::string& name) {
   }
   if (absl::StripAsciiWhitespace(value).empty())
     return absl::StrCat("variable ", name, " is empty; set it for the host");
-  if (absl::StripTrailingAsciiWhitespace(value).size() != std::strlen(value)) {
+  if (kind == SecretContent::kText && absl::StripTrailingAsciiWhitespace(value).size() != std::strlen(value)) {
     return absl::StrCat("variable ", name, " ends in a blank or a new line; remove it");
   }
   return "";
@@ -60,7 +60,7 @@ std::string OpenToOthers(const std::string& path, const struct stat& status) {
                       "; run chmod 600 on it");
 }
 
-std::string WrongContent(const std::string& path, int file) {
+std::string WrongContent(const std::string& path, int file, SecretContent kind) {
   std::string content(4096, '\0');
   const ssize_t size = read(file, content.data(), content.size());
   if (size < 0) return absl::StrCat(path, " cannot be read (", std::strerror(errno), "); name a file with the secret");
@@ -72,14 +72,14 @@ std::string WrongContent(const std::string& path, int file) {
   std::string wrong;
   if (absl::StripAsciiWhitespace(text).empty()) {
     wrong = absl::StrCat(path, " is empty; write the secret into it");
-  } else if (size < 4096 && (text.back() == ' ' || text.back() == '\t')) {
+  } else if (kind == SecretContent::kText && size < 4096 && (text.back() == ' ' || text.back() == '\t')) {
     wrong = absl::StrCat(path, " ends in a blank; remove it");
   }
   explicit_bzero(content.data(), content.size());
   return wrong;
 }
 
-std::string WrongFile(const std::string& path) {
+std::string WrongFile(const std::string& path, SecretContent kind) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) {
     return errno == ENOENT ? absl::StrCat(path, " does not exist; create it, readable by the host only")
@@ -91,7 +91,7 @@ std::string WrongFile(const std::string& path) {
     wrong = absl::StrCat(path, " is not a file; name a file with the secret");
   } else {
     wrong = OpenToOthers(path, status);
-    if (wrong.empty()) wrong = WrongContent(path, file);
+    if (wrong.empty()) wrong = WrongContent(path, file, kind);
   }
   close(file);
   return wrong;
@@ -116,7 +116,7 @@ std::string WrongProgram(const std::string& command) {
 }  // namespace
 
 std::optional<core::SecretReference> ReadSecret(const YamlNode& node, const std::string& name,
-                                                const std::string& folder, bool checks_value,
+                                                const std::string& folder, SecretContent content, bool checks_value,
                                                 Diagnostics& diagnostics) {
   if (!node.is_scalar()) return std::nullopt;
   absl::string_view target = node.text;
@@ -143,8 +143,8 @@ std::optional<core::SecretReference> ReadSecret(const YamlNode& node, const std:
   }
   if (reference.kind == Kind::kFile && target.front() != '/') reference.target = absl::StrCat(folder, "/", target);
   if (!checks_value) return reference;
-  const std::string wrong = reference.kind == Kind::kEnv    ? WrongVariable(reference.target)
-                            : reference.kind == Kind::kFile ? WrongFile(reference.target)
+  const std::string wrong = reference.kind == Kind::kEnv    ? WrongVariable(reference.target, content)
+                            : reference.kind == Kind::kFile ? WrongFile(reference.target, content)
                                                             : WrongProgram(reference.target);
   if (!wrong.empty()) diagnostics.Error(node.position, absl::StrCat("secret ", Quoted(name), ": ", wrong));
   return reference;

@@ -14,10 +14,14 @@
 
 namespace sluice::config {
 
+// What a reference leads to: text that somebody wrote, or a key that may hold any bytes.
+enum class SecretContent { kText, kKey };
+
 // `name` is how messages call it: "bind_password". A relative path counts from `folder`. With `checks_value` off only
 // the form of the reference is checked.
 std::optional<core::SecretReference> ReadSecret(const YamlNode& node, const std::string& name,
-                                                const std::string& folder, bool checks_value, Diagnostics& diagnostics);
+                                                const std::string& folder, SecretContent content, bool checks_value,
+                                                Diagnostics& diagnostics);
 
 }  // namespace sluice::config
 

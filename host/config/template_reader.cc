@@ -95,6 +95,35 @@ PathCheck FieldsCheck(const KnownFields& fields, absl::string_view no_person) {
   };
 }
 
+FieldType TypeOfTemplate(const YamlNode& node, const std::function<FieldType(const std::string& path)>& of_path) {
+  if (!node.is_scalar()) return FieldType::kUnknown;
+  switch (node.ToValue().kind()) {
+    case core::Value::Kind::kFlag:
+      return FieldType::kFlag;
+    case core::Value::Kind::kDate:
+      return FieldType::kDate;
+    case core::Value::Kind::kInteger:
+    case core::Value::Kind::kDecimal:
+      return FieldType::kNumber;
+    default:
+      break;
+  }
+  absl::string_view text = node.text;
+  const bool is_one = text.size() > 2 && text[0] == '{' && text[1] != '{' && text.find('}') == text.size() - 1;
+  if (!is_one) return FieldType::kText;
+  const std::vector<absl::string_view> steps = absl::StrSplit(text.substr(1, text.size() - 2), '|');
+  if (steps.size() == 1) return of_path(std::string(absl::StripAsciiWhitespace(steps[0])));
+  const absl::string_view last = absl::StripAsciiWhitespace(steps.back());
+  const absl::string_view function = last.substr(0, last.find('('));
+  if (function == "number") return FieldType::kNumber;
+  if (function == "parse_date" || function == "add_days") return FieldType::kDate;
+  for (const char* one : {"ascii", "compact", "date", "digits", "initials", "join", "left", "lookup", "lower", "pad",
+                          "prefix", "replace", "right", "substring", "suffix", "text", "title", "trim", "upper"}) {
+    if (function == one) return FieldType::kText;
+  }
+  return FieldType::kUnknown;
+}
+
 std::optional<int64_t> MostCharacters(absl::string_view text) {
   int64_t total = 0;
   while (!text.empty()) {

@@ -24,6 +24,9 @@ std::optional<core::Template> ReadTemplate(const YamlNode& node, const PathCheck
 // A path must be a filled field; `contract.` may be forbidden, with the reason to give.
 PathCheck FieldsCheck(const KnownFields& fields, absl::string_view no_person = "");
 
+// The type of value that a template gives, from its last function, or from `of_path` of its only placeholder.
+FieldType TypeOfTemplate(const YamlNode& node, const std::function<FieldType(const std::string& path)>& of_path);
+
 // The most characters that the template can give; nothing when a placeholder in it has no bound.
 std::optional<int64_t> MostCharacters(absl::string_view text);
 

@@ -93,6 +93,35 @@ class FakePackages final : public Packages {
   std::vector<PackageInfo> packages_;
 };
 
+// The product's own connectors, as far as a configuration sees them.
+inline PackageInfo Somtoday() {
+  using Type = SettingSchema::Type;
+  const char* source = std::getenv("SLUICE_SOURCE_DIR");
+  PackageInfo somtoday;
+  somtoday.name = "sluice.somtoday";
+  somtoday.version = "1.0.0";
+  somtoday.is_source = true;
+  somtoday.mapping_path = absl::StrCat(source == nullptr ? "." : source, "/plugins/somtoday/mapping.yaml");
+  somtoday.owner_attributes = {{"plaatsing", "leerling"}, {"lesgroep_lid", "lid"}, {"dienstverband", "medewerker"}};
+  somtoday.settings = {
+      Setting("organisation", Type::kText, true), Setting("people", Type::kList), Setting("contracts", Type::kList),
+      Setting("school_years", Type::kList),       SecretSetting("client_id"),     SecretSetting("client_secret")};
+  return somtoday;
+}
+
+inline PackageInfo ActiveDirectory() {
+  using Type = SettingSchema::Type;
+  PackageInfo directory;
+  directory.name = "sluice.active_directory";
+  directory.version = "1.0.0";
+  directory.is_target = true;
+  SettingSchema page = Setting("page_size", Type::kInteger);
+  page.default_value = core::Value::Integer(500);
+  directory.settings = {Setting("servers", Type::kList, true), Setting("base", Type::kText, true), page,
+                        SecretSetting("bind_dn"), SecretSetting("bind_password")};
+  return directory;
+}
+
 // What the test directory can hold.
 class FakeSchemas final : public Schemas {
  public:
@@ -100,7 +129,7 @@ class FakeSchemas final : public Schemas {
     ClassSchema account;
     account.name = "account";
     for (const char* name : {"cn", "sn", "employeeID", "description", "displayName", "givenName"}) {
-      account.attributes.push_back({name, false, false, true, 64});
+      account.attributes.push_back({.name = name, .max_length = 64});
     }
     account.attributes.push_back({"sAMAccountName", false, true, true, 20});
     account.attributes.push_back({"objectGUID", false, false, false, 0});

@@ -91,7 +91,7 @@ TEST_F(ConfigTest, WaterlandenIsReadWhole) {
   EXPECT_EQ(ad.retire.move_to->text(), "OU=Vertrokken");
   EXPECT_EQ(ad.retire.keep_days, 90);
   EXPECT_EQ(ad.thresholds.at("disable").percent, 3);
-  EXPECT_EQ(ad.thresholds.at("disable").position.ToString(), "systems/ad.yaml:42:3");
+  EXPECT_EQ(ad.thresholds.at("disable").position.ToString(), "systems/ad.yaml:40:3");
 }
 
 TEST_F(ConfigTest, RulesKeepTheirPlacesAndTheirRoles) {
@@ -284,8 +284,8 @@ TEST_F(ConfigTest, ThresholdsThatProtectNobodyAreWarnedAbout) {
   EXPECT_EQ(
       testing::Lines(ThresholdWarnings(*config, {{"ad", {{"disable", 40}, {"revoke", 900}, {"delete", 12}}},
                                                  {"somtoday", {{"people_removed", 1020}}}})),
-      "systems/ad.yaml:46:3: threshold \"delete\" of ad lets 9 of 12 go without asking; write a count of at most 2\n"
-      "systems/ad.yaml:44:3: threshold \"revoke\" of ad lets 499 of 900 go without asking; write a count of at most "
+      "systems/ad.yaml:45:3: threshold \"delete\" of ad lets 9 of 12 go without asking; write a count of at most 2\n"
+      "systems/ad.yaml:42:3: threshold \"revoke\" of ad lets 499 of 900 go without asking; write a count of at most "
       "45\n");
 }
 

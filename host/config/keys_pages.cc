@@ -7,6 +7,7 @@
 #include "absl/strings/str_split.h"
 #include "host/config/condition_reader.h"
 #include "host/config/keys.h"
+#include "host/core/template_functions.h"
 
 namespace sluice::config {
 namespace {
@@ -193,6 +194,14 @@ std::string ReferencePage() {
       absl::StrJoin(ConditionWords(), "`, `"), "`. Operators: `", absl::StrJoin(OperatorNames(), "`, `"),
       "`.\nA day may be relative: `today`, `today + 30d`. Paths are whole (`person.`, `contract.`) except inside "
       "a `*_contract`.\n`count_contracts: { ge: 2, where: { type: employment } }` counts.\n");
+  absl::StrAppend(
+      &page,
+      "\n## Templates\n\nText with `{field | function(argument) | ...}`. A template that is one placeholder keeps the "
+      "field's type;\n`null` clears; what is not visible changes nothing. `{{` and `}}` stand for braces.\n\n"
+      "| function | |\n|---|---|\n");
+  for (const core::TemplateFunction& function : core::TemplateFunctions()) {
+    absl::StrAppend(&page, "| `", function.usage, "` | ", function.help, " |\n");
+  }
   return page;
 }
 

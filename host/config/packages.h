@@ -75,8 +75,8 @@ struct AttributeSchema {
 struct ClassSchema {
   std::string name;
   std::vector<AttributeSchema> attributes;
-  bool is_permission = false;  // Membership of it can be granted.
-  std::string owner_attribute;
+  bool is_permission = false;        // Membership of it can be granted.
+  std::string owner_attribute = {};  // Of contracts: names their person.
 };
 struct SystemSchema {
   std::vector<ClassSchema> classes;

@@ -138,13 +138,31 @@ class FakeSchemas final : public Schemas {
     group.is_permission = true;
     group.attributes.push_back({"description", false, false, true, 64});
     schema_.classes = {account, group};
+    using Type = AttributeSchema::Type;
+    school_.classes = {
+        {.name = "leerling",
+         .attributes = {Text("nummer"), Text("roepnaam"), Text("achternaam"), Typed("geboortedatum", Type::kDate)}},
+        {.name = "medewerker", .attributes = {Text("afkorting"), Text("roepnaam"), Text("achternaam")}},
+        {.name = "plaatsing",
+         .attributes = {Typed("begin", Type::kDate), Typed("eind", Type::kDate), Text("klas_id"), Text("klas"),
+                        Text("locatie"), Typed("leerjaar", Type::kNumber)},
+         .owner_attribute = "leerling"},
+        {.name = "dienst",
+         .attributes = {Typed("begin", Type::kDate), Typed("eind", Type::kDate), Typed("fte", Type::kNumber),
+                        Text("functie"), Text("locatie")},
+         .owner_attribute = "medewerker"},
+        {.name = "stage", .attributes = {Typed("begin", Type::kDate), Typed("eind", Type::kDate)}}};
   }
   const SystemSchema* Find(const std::string&, const PackageInfo& package) const override {
-    return package.name == "test.directory" ? &schema_ : nullptr;
+    return package.name == "test.directory" ? &schema_ : package.name == "test.school" ? &school_ : nullptr;
   }
 
  private:
+  static AttributeSchema Typed(const char* name, AttributeSchema::Type type) { return {.name = name, .type = type}; }
+  static AttributeSchema Text(const char* name) { return Typed(name, AttributeSchema::Type::kText); }
+
   SystemSchema schema_;
+  SystemSchema school_;
 };
 
 // A folder of its own for secrets, gone with the test.

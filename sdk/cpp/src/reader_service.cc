@@ -1,5 +1,6 @@
 #include "sdk/cpp/src/reader_service.h"
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -144,11 +145,19 @@ class FoundByKey final : public FoundWriter {
       const Value& value = record.Get(request_.attributes(i));
       if (value.is_visible()) cells.emplace_back(static_cast<size_t>(i), ToProto(value));
     }
+    const size_t bytes = wire::RowBytes(record.id(), record.name(), cells) + precondition.view().size();
+    if (bytes > wire::kMaxBatchBytes) {
+      return Error(Reason::kInvalid, "SDK-0211",
+                   absl::StrCat("an object of about ", bytes, " bytes is too long for an answer"))
+          .Object(record.object_class(), record.id());
+    }
     absl::MutexLock lock(&mutex_);
-    OneKey& target = keys_[key];
-    if (!target.batch.has_value()) target.batch.emplace(0, 0, static_cast<size_t>(request_.attributes_size()));
-    target.batch->Add(record.id(), record.name(), std::move(cells));
-    target.preconditions.push_back(precondition.str());
+    std::deque<Part>& parts = keys_[key].parts;
+    if (parts.empty() || parts.back().batch.size_bytes() + bytes > wire::kMaxBatchBytes) {
+      parts.emplace_back(static_cast<size_t>(request_.attributes_size()));
+    }
+    parts.back().batch.Add(record.id(), record.name(), std::move(cells));
+    parts.back().preconditions.push_back(precondition.str());
     return absl::OkStatus();
   }
   void Failed(size_t key, Error why) override {
@@ -165,11 +174,11 @@ class FoundByKey final : public FoundWriter {
     schema.mutable_schema()->add_scopes();
     if (auto status = stream.Send(std::move(schema)); !status.ok()) return status;
     for (size_t key = 0; key < keys_.size(); ++key) {
-      if (keys_[key].batch.has_value()) {
+      for (Part& part : keys_[key].parts) {
         v1::ReadFrame frame;
         frame.mutable_found()->set_key(static_cast<uint32_t>(key));
-        *frame.mutable_found()->mutable_objects() = keys_[key].batch->Take();
-        for (std::string& precondition : keys_[key].preconditions)
+        *frame.mutable_found()->mutable_objects() = part.batch.Take();
+        for (std::string& precondition : part.preconditions)
           frame.mutable_found()->add_preconditions(std::move(precondition));
         if (auto status = stream.Send(std::move(frame)); !status.ok()) return status;
       }
@@ -182,9 +191,13 @@ class FoundByKey final : public FoundWriter {
   }
 
  private:
-  struct OneKey {
-    std::optional<wire::BatchBuilder> batch;
+  struct Part {
+    explicit Part(size_t attributes) : batch(0, 0, attributes) {}
+    wire::BatchBuilder batch;
     std::vector<std::string> preconditions;
+  };
+  struct OneKey {
+    std::deque<Part> parts;
     std::optional<Error> why;
   };
   const v1::ReadRequest& request_;

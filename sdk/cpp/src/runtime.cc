@@ -68,12 +68,19 @@ absl::Status Runtime::Start(int fd) {
     return absl::InternalError("the gRPC server could not be started");
   }
   SetServing(true);
+  state_.on_drain = [this] { SetServing(false); };
   grpc::AddInsecureChannelFromFd(server_.get(), fd);
   return absl::OkStatus();
 }
 
 void Runtime::SetServing(bool is_serving) {
-  if (auto* health = server_->GetHealthCheckService()) health->SetServingStatus(is_serving);
+  auto* health = server_->GetHealthCheckService();
+  if (health == nullptr) return;
+  for (const char* service : {"Plugin", "Configuration", "Reader", "Writer"}) {
+    if (service == std::string("Writer") && !state_.systems.is_target()) continue;
+    health->SetServingStatus(absl::StrCat("sluice.connector.v1.", service), is_serving);
+  }
+  health->SetServingStatus("", is_serving);
 }
 
 }  // namespace sluice::connector

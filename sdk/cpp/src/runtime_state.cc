@@ -24,9 +24,12 @@ bool RuntimeState::is_draining() {
 }
 
 void RuntimeState::StartDraining() {
-  absl::MutexLock lock(&mutex_);
-  if (std::exchange(is_draining_, true)) return;
-  for (Drainable* call : calls_) call->OnDrain();
+  {
+    absl::MutexLock lock(&mutex_);
+    if (std::exchange(is_draining_, true)) return;
+    for (Drainable* call : calls_) call->OnDrain();
+  }
+  if (on_drain != nullptr) on_drain();
 }
 
 bool RuntimeState::AwaitIdle(absl::Time deadline) {

@@ -2,6 +2,7 @@
 #ifndef SLUICE_SDK_CPP_SRC_RUNTIME_STATE_H_
 #define SLUICE_SDK_CPP_SRC_RUNTIME_STATE_H_
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -30,6 +31,7 @@ class RuntimeState {
 
   Systems systems;
   const ImportLimits limits;
+  std::function<void()> on_drain;  // Set before the first call; called once when draining begins.
 
   static absl::Status Draining();  // UNAVAILABLE.
   // UNAVAILABLE once the process drains; else the call is told when it does, until End.

@@ -1,7 +1,7 @@
 // What an import wrote, for tests: records by class and id, and the state of each class of each scope.
 //
-// Stands in for the SDK's runtime and is as strict: an attribute that was not asked for is dropped, a class without a state
-// makes the import incomplete. One test, one thread.
+// Stands in for the SDK's runtime and is as strict: an attribute that was not asked for is dropped, a class without a
+// state makes the import incomplete. One test, one thread.
 #ifndef PLUGINS_SOMTODAY_TESTS_COLLECTOR_H_
 #define PLUGINS_SOMTODAY_TESTS_COLLECTOR_H_
 
@@ -66,7 +66,7 @@ class Collector final : public connector::RecordWriter {
     absl::Status Deleted(connector::AnyText, connector::AnyText) override { return absl::OkStatus(); }
     absl::Status Checkpoint(connector::Cursor) override { return absl::OkStatus(); }
     absl::Status Complete(std::optional<connector::Cursor>) override {
-      for (const auto& wanted : collector.request_.classes) End(wanted.object_class, State::kComplete, {});
+      for (const auto& wanted : collector.request_.classes) Settle(wanted.object_class, State::kComplete, {});
       return absl::OkStatus();
     }
     absl::Status CompleteClass(connector::AnyText object_class) override {
@@ -79,13 +79,16 @@ class Collector final : public connector::RecordWriter {
       return End(object_class, State::kNotRead, std::move(why));
     }
     absl::Status NotRead(connector::Error why) override {
-      for (const auto& wanted : collector.request_.classes) End(wanted.object_class, State::kNotRead, why);
+      for (const auto& wanted : collector.request_.classes) Settle(wanted.object_class, State::kNotRead, why);
       return absl::OkStatus();
     }
     absl::Status End(connector::AnyText object_class, State state, connector::Error error) {
+      Settle(object_class, state, std::move(error));
+      return absl::OkStatus();
+    }
+    void Settle(connector::AnyText object_class, State state, connector::Error error) {
       auto& end = ends[object_class.str()];
       if (end.state == State::kMissing) end = {state, std::move(error)};
-      return absl::OkStatus();
     }
 
     Collector& collector;

@@ -11,7 +11,7 @@ using ::testing::HasSubstr;
 
 class FaultTest : public ImportTest {
  protected:
-  void SetUp() override { StartTwin(); }
+  void SetUp() override { StartTwin(200, 45); }
   // How the pupils of the first vestiging came through, with this fault.
   State PupilsUnder(const Json& fault) {
     client_->Admin("DELETE", "faults");
@@ -197,11 +197,12 @@ TEST_F(FaultTest, APageThatIsShortInTheMiddleLosesNobody) {
             State::kComplete);
   EXPECT_EQ(PupilsUnder({{"route", Lyceum("leerling.*offset=38&")}, {"kind", "short_page"}}), State::kPartial);
   // The last page cut short is found by looking at the end once more.
-  EXPECT_EQ(PupilsUnder({{"route", Lyceum("leerling.*offset=152&")}, {"kind", "short_page"}}), State::kPartial);
+  EXPECT_EQ(PupilsUnder({{"route", Lyceum("leerling.*offset=95&")}, {"kind", "short_page"}}), State::kPartial);
 }
 
 TEST_F(FaultTest, AListThatMovesWhileItIsReadLosesNobody) {
-  EXPECT_EQ(PupilsUnder({{"route", Lyceum("leerling")}, {"kind", "shift"}, {"skip", 3}, {"count", 3}}), State::kComplete);
+  EXPECT_EQ(PupilsUnder({{"route", Lyceum("leerling")}, {"kind", "shift"}, {"skip", 3}, {"count", 3}}),
+            State::kComplete);
   EXPECT_EQ(PupilsUnder({{"route", Lyceum("leerling")}, {"kind", "shift"}}), State::kPartial);
   EXPECT_EQ(PupilsUnder({{"route", Lyceum("leerling")}, {"kind", "reorder"}}), State::kPartial);
   EXPECT_EQ(PupilsUnder({{"route", Lyceum("leerling")}, {"kind", "reorder"}, {"skip", 1}, {"count", 4}}),
@@ -231,7 +232,7 @@ TEST_F(FaultTest, EachFaultOnEachListEndsNobody) {
   for (const char* entity : {"leerling", "lesgroep", "medewerker"}) {
     for (const char* kind : {"half_list", "short_page", "shift", "reorder", "duplicate", "no_last_page", "truncate",
                              "reset", "html", "invalid_json", "empty_object"}) {
-      for (const int skip : {0, 1, 3}) {
+      for (const int skip : {0, 2}) {
         client_->Admin("DELETE", "faults");
         client_->Fault({{"route", Lyceum(entity)}, {"kind", kind}, {"skip", skip}, {"count", 2}});
         const Imported imported = Import();

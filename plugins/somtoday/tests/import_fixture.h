@@ -62,8 +62,7 @@ class ImportTest : public ::testing::Test {
  protected:
   // Small, so that a page of 20 makes lists of many pages.
   void StartTwin(int pupils = 300, int staff = 60, int locations = 3) {
-    clock_ =
-        ::testing::TempDir() + "somtoday_clock_" + ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    clock_ = ::testing::TempDir() + "somtoday_clock_" + ::testing::UnitTest::GetInstance()->current_test_info()->name();
     SetDay(absl::CivilDay(2026, 11, 24));
     somtoday_twin::TwinOptions options;
     options.size.pupils = pupils;
@@ -132,9 +131,9 @@ class ImportTest : public ::testing::Test {
   // The truth: uuids of an entity in a vestiging, both school years together.
   std::set<std::string> Truth(const std::string& vestiging, const std::string& envelope) {
     std::set<std::string> ids;
-    const Json state = client_->Admin("GET", "state");
+    const Json& state = TrueState();
     for (const char* year : {"HUIDIG", "VOLGEND"}) {
-      for (const Json& record : state[year][vestiging][envelope]) ids.insert(record["uuid"]);
+      for (const Json& record : state.at(year).at(vestiging).at(envelope)) ids.insert(record["uuid"]);
     }
     return ids;
   }
@@ -154,11 +153,16 @@ class ImportTest : public ::testing::Test {
       }
     }
   }
+  // As it was when it was first asked for: make events before.
+  const Json& TrueState() {
+    if (state_.is_null()) state_ = client_->Admin("GET", "state");
+    return state_;
+  }
   std::set<std::string> TrueMembers(const std::string& vestiging) {
     std::set<std::string> ids;
-    const Json state = client_->Admin("GET", "state");
+    const Json& state = TrueState();
     for (const char* year : {"HUIDIG", "VOLGEND"}) {
-      for (const Json& group : state[year][vestiging]["lesgroepen"]) {
+      for (const Json& group : state.at(year).at(vestiging).at("lesgroepen")) {
         if (!group.contains("naam")) continue;
         const std::string uuid = group["uuid"];
         for (const Json& member : group["leerlingen"]) ids.insert(uuid + "|" + member["uuid"].get<std::string>());
@@ -178,6 +182,7 @@ class ImportTest : public ::testing::Test {
   std::unique_ptr<somtoday_twin::TwinClient> client_;
   std::vector<std::string> vestigingen_;
   std::map<std::string, connector::Value> settings_;
+  Json state_;
 };
 
 }  // namespace sluice::somtoday

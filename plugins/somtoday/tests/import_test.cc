@@ -121,8 +121,10 @@ TEST_F(ImportTest, TypesAreTakenAsTheyCome) {
   StartTwin();
   const connector::Record* sem = Import().Find("leerling", "leerlingnummer", "103991");
   ASSERT_NE(sem, nullptr);
-  const std::string uuid = Truth(vestigingen_[0], "leerlingen").empty() ? "" : *Truth(vestigingen_[0], "leerlingen").begin();
-  client_->Event({{"type", "patch"}, {"uuid", uuid}, {"fields", {{"leerlingnummer", "0777"}, {"roepnaam", 5}, {"nieuw", {1}}}}});
+  const std::string uuid =
+      Truth(vestigingen_[0], "leerlingen").empty() ? "" : *Truth(vestigingen_[0], "leerlingen").begin();
+  client_->Event(
+      {{"type", "patch"}, {"uuid", uuid}, {"fields", {{"leerlingnummer", "0777"}, {"roepnaam", 5}, {"nieuw", {1}}}}});
   const Imported imported = Import();
   const connector::Record* changed = imported.Find("leerling", "leerlingnummer", "0777");
   ASSERT_NE(changed, nullptr);

@@ -20,9 +20,9 @@ namespace sluice::somtoday_twin {
 
 struct Fault {
   int id = 0;
-  std::string route;  // RE2, anywhere in "GET /rest/v1/connect/...?offset=0&amount=200".
-  std::string kind;   // status, truncate, reset, html, invalid_json, empty_object, slow, empty_list, half_list,
-                     // short_page, no_last_page, reorder, duplicate, shift
+  std::string route;        // RE2, anywhere in "GET /rest/v1/connect/...?offset=0&amount=200".
+  std::string kind;         // status, truncate, reset, html, invalid_json, empty_object, slow, empty_list, half_list,
+                            // short_page, no_last_page, reorder, duplicate, shift
   int status = 500;         // status; no_last_page: the answer three pages after the end (200: the list goes on).
   std::string retry_after;  // Seconds as text, or "date" for an HTTP date one second ahead.
   int delay_ms = 0;         // slow: before the first byte.

@@ -107,15 +107,15 @@ RC_GTEST_PROP(Unknown, AnUnknownNeverTakesAnythingAway, ()) {
   for (Pupil& pupil : pupils) pupil.is_visible = true;
   Fill(world, pupils);
   world.Run();
-  // From here on nothing but the days of a contract can be seen, of anybody; nothing has ended.
+  // From here on nothing but the days of a contract can be seen, of anybody, and every contract is in scope.
   for (const Pupil& pupil : pupils) {
     for (Contract& contract : world.Find(absl::StrCat(pupil.number)).contracts) contract.fields.clear();
   }
   world.configuration.rules.clear();
   int line = 1;
   for (const char* grant : {"ad/account", "ad/access", "ad/class group", "ad/group:lyceum"}) {
-    world.AddRule(grant, SomeContract({Equals("contract.location.code", "31XY00", line++)}), {grant}).after_end_days =
-        1000;
+    Rule& rule = world.AddRule(grant, SomeContract({Equals("contract.location.code", "31XY00", line++)}), {grant});
+    rule.before_start_days = rule.after_end_days = 1000;
   }
   for (const PlannedOperation& operation : world.Make().operations) {
     RC_ASSERT(operation.kind == OperationKind::kUpdate || operation.kind == OperationKind::kCreateResource);

@@ -28,6 +28,8 @@
 namespace sluice::active_directory {
 namespace {
 
+// The group S-1-5-11, which everybody has who is signed in, and nobody else.
+constexpr absl::string_view kAuthenticatedUsers("\x01\x01\0\0\0\0\0\x05\x0b\0\0\0", 12);
 constexpr char kSystemBundle[] = "/etc/ssl/certs/ca-certificates.crt";
 
 int MillisecondsUntil(absl::Time deadline) {
@@ -143,7 +145,7 @@ absl::StatusOr<LDAPMessage*> Await(LDAP* handle, int descriptor, int message_id,
   }
 }
 
-// The directory's word on who we are: only somebody who is signed in has groups.
+// The directory's word on who we are.
 absl::Status CheckNotAnonymous(LDAP* handle, int descriptor, absl::Time deadline) {
   std::string attribute = "tokenGroups";
   char* attributes[] = {attribute.data(), nullptr};
@@ -156,10 +158,12 @@ absl::Status CheckNotAnonymous(LDAP* handle, int descriptor, absl::Time deadline
   std::unique_ptr<LDAPMessage, int (*)(LDAPMessage*)> guard(*answer, &ldap_msgfree);
   LDAPMessage* entry = ldap_first_entry(handle, *answer);
   berval** values = entry == nullptr ? nullptr : ldap_get_values_len(handle, entry, attribute.c_str());
-  const int groups = ldap_count_values_len(values);
+  bool authenticated = false;
+  for (berval** value = values; value != nullptr && *value != nullptr; ++value) {
+    authenticated |= absl::string_view((*value)->bv_val, (*value)->bv_len) == kAuthenticatedUsers;
+  }
   ldap_value_free_len(values);
-  // An anonymous session holds only the groups Everyone, Anonymous and Network at most.
-  if (groups > 3) return absl::OkStatus();
+  if (authenticated) return absl::OkStatus();
   return absl::UnauthenticatedError(
       "the directory takes us as anonymous although it accepted name and password; check bind_dn");
 }

@@ -210,7 +210,8 @@ std::vector<api::PluginStatus> App::Plugins() {
 
 std::vector<api::PackageStatus> App::Packages() {
   std::vector<api::PackageStatus> packages;
-  for (const plugin::Package& package : router_->ReadCatalogue().packages()) {
+  const plugin::Catalogue catalogue = router_->ReadCatalogue();
+  for (const plugin::Package& package : catalogue.packages()) {
     api::PackageStatus row{package.name, package.version, package.directory, {}};
     if (package.is_source) row.kinds.push_back("source");
     if (package.is_target) row.kinds.push_back("target");

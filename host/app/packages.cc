@@ -34,8 +34,8 @@ static_assert(static_cast<int>(config::SettingSchema::Type::kObject) ==
 
 std::vector<config::InstalledPackage> Packages::Installed() const {
   std::vector<config::InstalledPackage> installed;
-  for (const plugin::Package& package : router_->ReadCatalogue().packages())
-    installed.push_back({package.name, package.version});
+  const plugin::Catalogue catalogue = router_->ReadCatalogue();
+  for (const plugin::Package& package : catalogue.packages()) installed.push_back({package.name, package.version});
   return installed;
 }
 

@@ -259,7 +259,9 @@ void CheckWhole(const PackageInfo& package, const SystemSchema* schema, const st
       if (one != nullptr && contract.owner_attribute.empty()) contract.owner_attribute = one->owner_attribute;
     }
     const core::Position position = contract.fields.empty() ? system.position : contract.fields.front().position;
-    if (contract.owner_attribute.empty()) {
+    // Where nothing is known of the package's records, the import asks the connector itself.
+    const bool is_known = schema != nullptr || !package.owner_attributes.empty();
+    if (contract.owner_attribute.empty() && is_known) {
       diagnostics.Error(position, absl::StrCat("type of contract ", Quoted(contract.type),
                                                " does not say whose it is; add "
                                                "owner: and the attribute of ",

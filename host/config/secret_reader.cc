@@ -79,11 +79,21 @@ std::string WrongContent(const std::string& path, int file, SecretContent kind) 
   return wrong;
 }
 
+// The host makes a key of its own that is not there yet; it needs the folder for that.
+std::string WrongPlace(const std::string& path) {
+  const std::string folder = path.substr(0, path.rfind('/'));
+  struct stat status = {};
+  if (stat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return "";
+  return absl::StrCat("folder ", folder, " does not exist; create it, and the host makes the key");
+}
+
 std::string WrongFile(const std::string& path, SecretContent kind) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) {
-    return errno == ENOENT ? absl::StrCat(path, " does not exist; create it, readable by the host only")
-                           : absl::StrCat(path, " cannot be read (", std::strerror(errno), "); let the host own it");
+    const int error = errno;
+    if (error == ENOENT && kind == SecretContent::kKey) return WrongPlace(path);
+    return error == ENOENT ? absl::StrCat(path, " does not exist; create it, readable by the host only")
+                           : absl::StrCat(path, " cannot be read (", std::strerror(error), "); let the host own it");
   }
   struct stat status = {};
   std::string wrong;

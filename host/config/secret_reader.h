@@ -17,6 +17,7 @@ namespace sluice::config {
 // What a reference leads to: text that somebody wrote, or a key that may hold any bytes.
 enum class SecretContent { kText, kKey };
 
+// A file with a key of the host may be absent: the host makes it when it first starts.
 // `name` is how messages call it: "bind_password". A relative path counts from `folder`. With `checks_value` off only
 // the form of the reference is checked.
 std::optional<core::SecretReference> ReadSecret(const YamlNode& node, const std::string& name,

@@ -103,7 +103,7 @@ class Server final : public TwinServer {
     if (request.path.starts_with("/__sim")) {
       const Answer answer = connect_.HandleAdmin(request);
       response.status = answer.status;
-      response.set_content(answer.body, answer.content_type);
+      Say(answer, response);
       return;
     }
     connect_.Entered();
@@ -118,8 +118,19 @@ class Server final : public TwinServer {
     if (fault && fault->kind == "truncate") {
       Truncate(std::move(answer), response);
     } else {
-      response.set_content(answer.body, answer.content_type);
+      Say(std::move(answer), response);
     }
+  }
+
+  // Not set_content: that would compress every page as well as it can, which costs more than making it.
+  static void Say(Answer answer, httplib::Response& response) {
+    if (answer.body.empty()) return;
+    const size_t size = answer.body.size();
+    response.set_content_provider(
+        size, answer.content_type,
+        [body = std::move(answer.body)](size_t offset, size_t length, httplib::DataSink& sink) {
+          return sink.write(body.data() + offset, length);
+        });
   }
 
   static Answer Failure(const Fault& fault) {

@@ -1,3 +1,6 @@
+#include <sluice/connector/serve.h>
+#include <sluice/connector/source.h>
+
 #include <string>
 #include <utility>
 
@@ -5,8 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include <sluice/connector/serve.h>
-#include <sluice/connector/source.h>
 
 namespace {
 
@@ -34,7 +35,7 @@ class PeopleFile final : public Source {
       }
       if (auto status = out.Add(Record("person", field.first).Set("name", field.second)); !status.ok()) return status;
     }
-    return out.Complete();             // Without this the host refuses the whole import.
+    return out.Complete();  // Without this the host refuses the whole import.
   }
 };
 

@@ -216,7 +216,8 @@ TEST_F(BadPlugin, EndsWithinTwoSecondsOfItsHostEvenWhenItHangs) {
   auto stub = v1::Reader::NewStub(channel);
   auto stream = stub->Import(&context, request);
   std::vector<v1::ImportFrame> frames;
-  while (Import(channel, &frames).error_message().find("already") == std::string::npos) absl::SleepFor(absl::Milliseconds(5));
+  while (Import(channel, &frames).error_message().find("already") == std::string::npos)
+    absl::SleepFor(absl::Milliseconds(5));
   const absl::Time start = absl::Now();
   process.CloseControl();
   const int status = process.Wait();

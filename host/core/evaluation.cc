@@ -54,51 +54,7 @@ bool IsListOfTexts(const Condition& test) {
 
 absl::CivilDay Clip(absl::CivilDay day) { return std::clamp(day, kFirstDay, kLastDay); }
 
-absl::CivilDay Later(absl::CivilDay day, int64_t days) { return day == kLastDay ? day : Clip(day + days); }
-
 }  // namespace
-
-int64_t VanishGraceOf(const Person& person, const Configuration& configuration) {
-  int64_t grace = 0;
-  bool is_known = false;
-  for (const RecordKey& source : person.sources) {
-    const SystemSpec* system = configuration.FindSystem(source.system);
-    if (system == nullptr) continue;
-    grace = std::max(grace, system->vanish_grace_days);
-    is_known = true;
-  }
-  return is_known ? grace : 7;
-}
-
-ContractWindow WindowOf(const Person& person, const Contract& contract, int64_t before_start, int64_t after_end,
-                        int64_t grace) {
-  absl::CivilDay end = contract.end.value_or(kLastDay);
-  if (contract.last_seen && (!person.last_seen || *contract.last_seen < *person.last_seen)) {
-    end = std::min(end, *contract.last_seen);
-  }
-  ContractWindow window{Clip(contract.start - before_start), Later(end, after_end)};
-  if (person.last_seen) {
-    const absl::CivilDay by_rule = Later(std::min(end, *person.last_seen), after_end);
-    window.until = std::max(by_rule, std::min(window.until, Later(*person.last_seen, grace - 1)));
-  }
-  return window;
-}
-
-std::vector<bool> InWindow(const Person& person, const Rule& rule, int64_t grace, absl::CivilDay day) {
-  std::vector<bool> in_window;
-  in_window.reserve(person.contracts.size());
-  const bool is_over = day > LastDayOf(person, rule, grace);
-  for (const Contract& contract : person.contracts) {
-    in_window.push_back(!is_over &&
-                        WindowOf(person, contract, rule.before_start_days, rule.after_end_days, grace).Has(day));
-  }
-  return in_window;
-}
-
-absl::CivilDay LastDayOf(const Person& person, const Rule& rule, int64_t grace) {
-  if (!person.last_seen) return kLastDay;
-  return Later(*person.last_seen, std::max(rule.after_end_days, grace - 1));
-}
 
 std::string EntitlementKey(const EntitlementRef& grant) {
   switch (grant.kind) {
@@ -255,14 +211,14 @@ std::vector<absl::CivilDay> Breakpoints(const Person& person, const std::vector<
   };
   for (const ContractWindow& window : windows) {
     add(window.from);
-    add(Later(window.until, 1));
+    if (window.until < kLastDay) add(window.until + 1);
   }
   if (uses_primary) {
     for (absl::CivilDay day : PrimaryBreakpoints(person)) add(day);
   }
   if (person.last_seen) {
     add(*person.last_seen + 1);
-    add(Later(last_day, 1));
+    if (last_day < kLastDay) add(last_day + 1);
   }
   const auto add_relative = [&](const Value& value, int64_t days_from_today) {
     if (value.kind() != Value::Kind::kDate) return;
@@ -291,9 +247,18 @@ bool SameSupports(const std::vector<Support>& a, const std::vector<Support>& b) 
 
 }  // namespace
 
-void Evaluator::EvaluateRule(int rule_index, const Person& person, int64_t grace, std::vector<Piece>& pieces) const {
-  const Rule& rule = configuration_.rules[rule_index];
-  const RuleFacts& facts = rules_[rule_index];
+// The stretches of days of one person under one pair of margins, and which contracts count in each.
+struct Evaluator::Frame {
+  struct Stretch {
+    absl::CivilDay from, until;
+    std::vector<bool> in_window;
+    bool has_contract = false;
+  };
+  std::vector<Stretch> stretches;
+};
+
+Evaluator::Frame Evaluator::FrameOf(const Person& person, const Rule& rule, const RuleFacts& facts,
+                                    int64_t grace) const {
   std::vector<ContractWindow> windows;
   windows.reserve(person.contracts.size());
   for (const Contract& contract : person.contracts) {
@@ -302,18 +267,30 @@ void Evaluator::EvaluateRule(int rule_index, const Person& person, int64_t grace
   const absl::CivilDay last_day = LastDayOf(person, rule, grace);
   const std::vector<absl::CivilDay> days =
       Breakpoints(person, windows, facts.relative_days, facts.uses_primary, last_day);
-  std::vector<bool> in_window(windows.size());
+  Frame frame;
+  frame.stretches.reserve(days.size());
   for (size_t i = 0; i < days.size() && days[i] <= last_day; ++i) {
-    SupportedInterval interval;
-    interval.from = days[i];
-    interval.until = i + 1 < days.size() ? days[i + 1] - 1 : kLastDay;
-    bool has_contract = false;
-    for (size_t c = 0; c < windows.size(); ++c) {
-      in_window[c] = windows[c].Has(interval.from);
-      has_contract |= in_window[c];
+    Frame::Stretch stretch{days[i], i + 1 < days.size() ? days[i + 1] - 1 : kLastDay, {}, false};
+    stretch.in_window.reserve(windows.size());
+    for (const ContractWindow& window : windows) {
+      stretch.in_window.push_back(window.Has(stretch.from));
+      stretch.has_contract |= stretch.in_window.back();
     }
-    if (facts.needs_contract && !has_contract) continue;
-    Subject subject{&person, &in_window, -1, -1, interval.from};
+    frame.stretches.push_back(std::move(stretch));
+  }
+  return frame;
+}
+
+void Evaluator::EvaluateRule(int rule_index, const Person& person, const Frame& frame,
+                             std::vector<Piece>& pieces) const {
+  const Rule& rule = configuration_.rules[rule_index];
+  const RuleFacts& facts = rules_[rule_index];
+  for (const Frame::Stretch& stretch : frame.stretches) {
+    if (facts.needs_contract && !stretch.has_contract) continue;
+    SupportedInterval interval;
+    interval.from = stretch.from;
+    interval.until = stretch.until;
+    Subject subject{&person, &stretch.in_window, -1, -1, interval.from};
     if (facts.uses_primary) subject.primary = PrimaryContract(person, configuration_.primary_contract, interval.from);
     interval.verdict = core::Evaluate(rule.when, subject);
     if (interval.verdict == Verdict::kFalse) continue;
@@ -321,9 +298,11 @@ void Evaluator::EvaluateRule(int rule_index, const Person& person, int64_t grace
     if (interval.verdict == Verdict::kTrue) contracts = MatchingContracts(rule.when, subject);
     if (facts.gives_resource && interval.verdict == Verdict::kTrue) {
       // A contract of which it cannot be said whether the rule means it: what it gives is kept.
-      for (size_t c = 0; c < windows.size(); ++c) {
-        if (!in_window[c] || std::binary_search(contracts.begin(), contracts.end(), static_cast<int>(c))) continue;
-        std::vector<bool> only(windows.size(), false);
+      for (size_t c = 0; c < stretch.in_window.size(); ++c) {
+        if (!stretch.in_window[c] || std::binary_search(contracts.begin(), contracts.end(), static_cast<int>(c))) {
+          continue;
+        }
+        std::vector<bool> only(stretch.in_window.size(), false);
         only[c] = true;
         const Subject one{&person, &only, subject.primary, -1, interval.from};
         const bool is_doubtful =
@@ -386,7 +365,7 @@ void Append(std::vector<SupportedInterval>& intervals, SupportedInterval interva
 }
 
 // Lays pieces that may overlap over each other: true where one is true, with the supports of those that are.
-std::vector<SupportedInterval> Overlay(std::vector<const SupportedInterval*> pieces) {
+std::vector<SupportedInterval> Overlay(const std::vector<SupportedInterval*>& pieces) {
   std::vector<absl::CivilDay> days;
   for (const SupportedInterval* piece : pieces) {
     days.push_back(piece->from);
@@ -419,11 +398,28 @@ std::vector<SupportedInterval> Overlay(std::vector<const SupportedInterval*> pie
 
 std::vector<EntitlementIntervals> Evaluator::Evaluate(const Person& person) const {
   std::vector<Piece> pieces;
+  pieces.reserve(64);
   const int64_t grace = VanishGraceOf(person, configuration_);
-  for (int rule : Candidates(person)) EvaluateRule(rule, person, grace, pieces);
+  // Rules with the same margins share the stretches, unless the rule brings days of its own.
+  std::vector<std::pair<std::pair<int64_t, int64_t>, Frame>> frames;
+  for (int index : Candidates(person)) {
+    const Rule& rule = configuration_.rules[index];
+    const RuleFacts& facts = rules_[index];
+    if (facts.uses_primary || !facts.relative_days.empty()) {
+      EvaluateRule(index, person, FrameOf(person, rule, facts, grace), pieces);
+      continue;
+    }
+    const std::pair margins(rule.before_start_days, rule.after_end_days);
+    auto frame = std::find_if(frames.begin(), frames.end(), [&](const auto& f) { return f.first == margins; });
+    if (frame == frames.end()) {
+      frame = frames.insert(frames.end(), {margins, FrameOf(person, rule, facts, grace)});
+    }
+    EvaluateRule(index, person, frame->second, pieces);
+  }
   std::sort(pieces.begin(), pieces.end());
   std::vector<EntitlementIntervals> result;
-  std::vector<const SupportedInterval*> group;
+  result.reserve(pieces.size());
+  std::vector<SupportedInterval*> group;
   for (size_t i = 0; i < pieces.size();) {
     group.clear();
     const Piece& first = pieces[i];
@@ -436,7 +432,11 @@ std::vector<EntitlementIntervals> Evaluator::Evaluate(const Person& person) cons
     intervals.entitlement = absl::StrCat(entitled.entitlement, first.key);
     intervals.kind = entitled.kind;
     intervals.label = entitled.label;
-    intervals.intervals = group.size() == 1 ? std::vector<SupportedInterval>{*group[0]} : Overlay(group);
+    if (group.size() == 1) {
+      intervals.intervals.push_back(std::move(*group[0]));
+    } else {
+      intervals.intervals = Overlay(group);
+    }
     result.push_back(std::move(intervals));
   }
   std::sort(result.begin(), result.end(), [](const EntitlementIntervals& a, const EntitlementIntervals& b) {

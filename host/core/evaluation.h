@@ -12,27 +12,11 @@
 
 #include "absl/time/civil_time.h"
 #include "host/core/configuration.h"
+#include "host/core/contract_window.h"
 #include "host/core/person.h"
 #include "host/core/planner.h"
 
 namespace sluice::core {
-
-// The days on which a contract counts, both inclusive.
-struct ContractWindow {
-  absl::CivilDay from = kFirstDay, until = kLastDay;
-  bool Has(absl::CivilDay day) const { return from <= day && day <= until; }
-};
-
-// Days by which the end of a vanished person is put off: those of the source that it came from.
-int64_t VanishGraceOf(const Person& person, const Configuration& configuration);
-// The window of `contract` under a rule with these margins (engine.md A4.3). What vanished ends on the day that it was
-// last seen; a vanished person's contracts count at least for the grace, as far as they would have anyway.
-ContractWindow WindowOf(const Person& person, const Contract& contract, int64_t before_start, int64_t after_end,
-                        int64_t grace);
-// One flag for each contract of `person`.
-std::vector<bool> InWindow(const Person& person, const Rule& rule, int64_t grace, absl::CivilDay day);
-// The last day on which a rule can hold for a person that vanished; kLastDay for one that did not.
-absl::CivilDay LastDayOf(const Person& person, const Rule& rule, int64_t grace);
 
 // "class group:" of "class group:<key>"; of anything else the whole.
 std::string EntitlementKey(const EntitlementRef& grant);
@@ -54,9 +38,11 @@ class Evaluator {
   struct PathIndex;
   struct Piece;
   struct Entitled;
+  struct Frame;
 
   std::vector<int> Candidates(const Person& person) const;
-  void EvaluateRule(int rule, const Person& person, int64_t grace, std::vector<Piece>& pieces) const;
+  Frame FrameOf(const Person& person, const Rule& rule, const RuleFacts& facts, int64_t grace) const;
+  void EvaluateRule(int rule, const Person& person, const Frame& frame, std::vector<Piece>& pieces) const;
   void Emit(int rule, const Person& person, const SupportedInterval& interval, const std::vector<int>& contracts,
             const std::vector<int>& doubtful, std::vector<Piece>& pieces) const;
   void IndexRule(int rule);

@@ -83,7 +83,7 @@ absl::Status ScopeImport::Explain(const absl::Status& why, Entity entity, const 
   } else if (diagnostic.code == "SOM-0201" || diagnostic.code == "SOM-0202" || diagnostic.code == "SOM-0203") {
     diagnostic.summary += "; ask the school to grant it to the link";
   }
-  diagnostic.summary = absl::StrCat(vestiging_.naam, ", ", kNames[entity].people, ", ", peil, ": ", diagnostic.summary);
+  diagnostic.summary = absl::StrCat(kNames[entity].people, ", ", peil, ": ", diagnostic.summary);
   return error;
 }
 
@@ -191,7 +191,7 @@ absl::Status ScopeImport::TakePage(Entity entity, SchoolYear school_year, const 
     const std::string uuid = TextAt(record, "uuid");
     if (uuid.empty()) {
       Fail(list.whole, Error(Reason::kForbidden, "SOM-0402",
-                             absl::StrCat(vestiging_.naam, ", ", kNames[entity].people,
+                             absl::StrCat(kNames[entity].people,
                                           ": records come without uuid; ask the school to grant the field 'uuid'")));
       continue;
     }
@@ -228,9 +228,7 @@ absl::Status ScopeImport::TakeLeerling(const Json& json, const Json& permissions
   const Json& own = inner == permissions.end() ? *kNothing : *inner;
   const Json& list = ArrayAt(json, "plaatsingen");
   // A pupil is in the list because of a placement.
-  if (list.empty())
-    Fail(placements,
-         NotWhole(absl::StrCat(vestiging_.naam, ": some pupils come without the placement that they have")));
+  if (list.empty()) Fail(placements, NotWhole("some pupils come without the placement that they have"));
   for (const Json& plaatsing : list) {
     if (TextAt(plaatsing, "uuid").empty()) {
       Fail(placements, Explain(NoField("plaatsing uuid"), kLeerling, "HUIDIG"));
@@ -308,7 +306,8 @@ absl::Status ScopeImport::Finish() {
   const Options& options = session_.options();
   if (nameless_groups_ > 0) {
     whole_.Warn("SOM-0401", absl::StrCat(vestiging_.naam, ": ", nameless_groups_,
-                                         " class groups without a name were left out; give them a name in Somtoday"));
+                                         nameless_groups_ == 1 ? " class group has" : " class groups have",
+                                         " no name; left out until Somtoday gives one"));
   }
   const auto both = [](const List& list) { return list.whole.ok() ? list.special : list.whole; };
   absl::Status status = FinishClass("leerling", options.pupils, lists_[kLeerling].whole);

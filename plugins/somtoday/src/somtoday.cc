@@ -33,20 +33,23 @@ struct Probe {
   const char* object_class;
   const std::vector<FieldSpec>* fields;
   const char* nested;  // Where in veldpermissies their permissions are; null: at the top.
+  const char* entity;  // How Somtoday's own screen names the owner of the fields.
 };
 
 std::vector<Probe> ProbesOf(const Options& options) {
   std::vector<Probe> probes;
   if (options.pupils) {
-    probes.push_back({"leerling", "leerlingen", "leerling", &LeerlingFields(), nullptr});
+    probes.push_back({"leerling", "leerlingen", "leerling", &LeerlingFields(), nullptr, "leerling"});
     if (options.placement)
-      probes.push_back({"leerling", "leerlingen", "plaatsing", &PlaatsingFields(), "plaatsingVeldpermissies"});
+      probes.push_back(
+          {"leerling", "leerlingen", "plaatsing", &PlaatsingFields(), "plaatsingVeldpermissies", "plaatsing"});
   }
-  if (options.class_group) probes.push_back({"lesgroep/", "lesgroepen", "lesgroep_lid", &LesgroepFields(), nullptr});
+  if (options.class_group)
+    probes.push_back({"lesgroep/", "lesgroepen", "lesgroep_lid", &LesgroepFields(), nullptr, "lesgroep"});
   if (options.staff) {
-    probes.push_back({"medewerker", "medewerkers", "medewerker", &MedewerkerFields(), nullptr});
+    probes.push_back({"medewerker", "medewerkers", "medewerker", &MedewerkerFields(), nullptr, "medewerker"});
     if (options.employment)
-      probes.push_back({"medewerker", "medewerkers", "dienstverband", &DienstverbandFields(), nullptr});
+      probes.push_back({"medewerker", "medewerkers", "dienstverband", &DienstverbandFields(), nullptr, "medewerker"});
   }
   return probes;
 }
@@ -83,7 +86,7 @@ class RightsCheck {
     const std::string object_class = probe.object_class;
     const auto need = [&](const char* permission, const char* attribute) {
       if (May(permissions, permission) == std::optional<bool>(false))
-        Miss(vestiging, object_class, absl::StrCat(object_class, ".", permission), attribute);
+        Miss(vestiging, object_class, absl::StrCat(probe.entity, ".", permission), attribute);
     };
     need("uuid", "");
     if (object_class == "plaatsing") need("plaatsingen", "");

@@ -100,7 +100,7 @@ class ImportTest : public ::testing::Test {
     connector::System system;
     system.id = "somtoday";
     system.settings = connector::Settings(
-        settings_, {{"client_id", connector::Secret("sluice")}, {"client_secret", connector::Secret(secret_)}});
+        settings_, {{"client_id", connector::Secret("waterlanden-link")}, {"client_secret", connector::Secret(secret_)}});
     return system;
   }
 

@@ -32,7 +32,7 @@ class TwinClient {
     const auto result = http_.Post(
         "/inloggen/oauth2/token?organisation=" + organisation_,
         httplib::Params{
-            {"grant_type", "client_credentials"}, {"client_id", "sluice"}, {"client_secret", "somtoday-secret"}});
+            {"grant_type", "client_credentials"}, {"client_id", "waterlanden-link"}, {"client_secret", "somtoday-secret"}});
     token_ = Json::parse(result->body)["access_token"];
   }
   httplib::Result Raw(const std::string& path) {

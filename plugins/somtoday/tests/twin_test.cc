@@ -59,8 +59,9 @@ TEST_F(TwinTest, TheSameSeedGivesTheSameSchool) {
 
 TEST_F(TwinTest, AWrongSecretGetsNoToken) {
   httplib::Client http("127.0.0.1", server_->port());
-  const auto result = http.Post("/inloggen/oauth2/token?organisation=x",
-                                httplib::Params{{"grant_type", "client_credentials"}, {"client_id", "sluice"}});
+  const auto result =
+      http.Post("/inloggen/oauth2/token?organisation=x",
+                httplib::Params{{"grant_type", "client_credentials"}, {"client_id", "waterlanden-link"}});
   EXPECT_EQ(result->status, 401);
 }
 

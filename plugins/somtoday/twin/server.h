@@ -17,7 +17,7 @@ struct TwinOptions {
   int port = 0;  // 0: any.
   SchoolSize size;
   std::string clock_file;
-  std::string client_id = "sluice";
+  std::string client_id = "waterlanden-link";
   std::string client_secret = "somtoday-secret";
 };
 

@@ -50,7 +50,7 @@ absl::Status App::Build() {
     ASSIGN_OR_RETURN(clock_, base::FileClock(options_.clock_file));
   }
   std::error_code error;
-  std::filesystem::create_directories(options_.state_directory, error);
+  std::filesystem::create_directories(absl::StrCat(options_.state_directory, "/work"), error);
   if (error)
     return absl::UnavailableError(absl::StrCat(options_.state_directory, ": cannot be made: ", error.message()));
   store::SqliteOptions store_options;

@@ -90,7 +90,7 @@ void ApplyCall::Cancel() {
   if (is_started_) client_context_.TryCancel();
 }
 
-void ApplyCall::Start(v1::Writer::Stub* stub, std::function<void()> over) {
+void ApplyCall::Start(v1::Writer::Stub* stub, std::function<grpc::Status(const grpc::Status&)> over) {
   idle_ = std::make_shared<IdleWatch>(context_.timers, context_.idle_limit, [weak = weak_from_this()] {
     auto self = weak.lock();
     if (self == nullptr) return;
@@ -240,14 +240,15 @@ absl::Status ApplyCall::Verdict(const grpc::Status& status) {
 
 void ApplyCall::OnDone(const grpc::Status& status) {
   idle_->Stop();
+  const grpc::Status seen =
+      std::exchange(over_, nullptr)(status);  // It holds the session, which need not wait for our handle.
   absl::Status verdict;
   std::shared_ptr<ApplyCall> self;
   {
     absl::MutexLock lock(&mutex_);
-    verdict = Verdict(status);
+    verdict = Verdict(seen);
     self = std::move(self_);
   }
-  over_();
   End(std::move(verdict));
 }
 

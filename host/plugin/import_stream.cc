@@ -59,7 +59,7 @@ ImportCall::ImportCall(const engine::ReadPlan& plan, StreamContext context, std:
   }
 }
 
-void ImportCall::Start(v1::Reader::Stub* stub, std::function<void()> over) {
+void ImportCall::Start(v1::Reader::Stub* stub, std::function<grpc::Status(const grpc::Status&)> over) {
   self_ = shared_from_this();
   over_ = std::move(over);
   // The watch does not hold the call: it would never be freed.
@@ -105,7 +105,7 @@ void ImportCall::TakeFrame() {
 
 void ImportCall::OnDone(const grpc::Status& status) {
   idle_->Stop();
-  context_.executor->Run([self = std::move(self_), status] { self->Finish(status); });
+  context_.executor->Run([self = std::move(self_), status = over_(status)] { self->Finish(status); });
 }
 
 absl::Status ImportCall::Cleaned(const absl::Status& status) const {
@@ -126,7 +126,6 @@ void ImportCall::Finish(const grpc::Status& status) {
   }
   if (verdict.ok()) verdict = StatusFromCall(status);
   if (verdict.ok()) verdict = check_.Finish();
-  over_();
   if (verdict.ok()) {
     sink_->OnEnd(absl::OkStatus(), check_.scopes(), check_.states());
   } else {

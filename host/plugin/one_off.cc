@@ -37,7 +37,7 @@ absl::StatusOr<std::unique_ptr<OneOff>> OneOff::Start(const Package& package, co
 }
 
 OneOff::~OneOff() {
-  if (session_ != nullptr) session_->CancelAll();
+  if (session_ != nullptr) session_->FailAll();
   session_.reset();
   if (process_ != nullptr) {
     process_->ExplainEnd({.kind = EndKind::kAsked, .number = 0, .text = "was stopped", .worth_retrying = true});

@@ -59,6 +59,13 @@ int LivingInSession(int session) {
   return living;
 }
 
+// SIGKILL is sent when it is, and obeyed a moment later.
+int LivingAtLast(int session) {
+  const absl::Time deadline = absl::Now() + kPatience;
+  while (LivingInSession(session) > 0 && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(2));
+  return LivingInSession(session);
+}
+
 class PluginProcessTest : public ::testing::Test {
  protected:
   SystemConfig Config(const std::string& behaviour, const std::string& name = "odd") {
@@ -287,7 +294,7 @@ TEST_F(PluginProcessTest, WhatAPluginForkedGoesWithIt) {
   const int pid = Status().pid;
   EXPECT_EQ(LivingInSession(pid), 2);
   router_->Stop();
-  EXPECT_EQ(LivingInSession(pid), 0);
+  EXPECT_EQ(LivingAtLast(pid), 0);
 }
 
 TEST_F(PluginProcessTest, ASecretInTheLogsIsTakenOut) {
@@ -355,9 +362,7 @@ TEST_P(HostDeathTest, AKilledHostLeavesNoProcessBehind) {
   ASSERT_TRUE(Exists(pid));
   EXPECT_TRUE((*host)->Signal(SIGKILL));
   EXPECT_TRUE((*host)->WaitForEnd(kPatience).has_value());
-  const absl::Time deadline = absl::Now() + kPatience;
-  while (LivingInSession(pid) > 0 && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(2));
-  EXPECT_EQ(LivingInSession(pid), 0);
+  EXPECT_EQ(LivingAtLast(pid), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(WhateverThePluginDoes, HostDeathTest, ::testing::Values("idle", "stubborn"));

@@ -1,5 +1,8 @@
 #include "host/plugin/session.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <map>
 #include <utility>
@@ -39,6 +42,31 @@ std::shared_ptr<grpc::Channel> MakeChannel(int fd) {
   return grpc::CreateCustomInsecureChannelFromFd("plugin", fd, arguments);
 }
 
+// gRPC's callbacks run on threads that end with the last channel, joined by whoever lets go of it. That may be such a
+// thread itself (a call holds its channel until its callback has run), and then gRPC 1.51 aborts. One channel that is
+// never let go, and has made one call, keeps those threads for the life of the program.
+void KeepCallbackThreads() {
+  struct Anchor {
+    std::shared_ptr<grpc::Channel> channel;
+    grpc::ClientContext context;
+    grpc::ByteBuffer request, response;
+  };
+  static const Anchor* const anchor = [] {
+    int ends[2] = {-1, -1};
+    (void)!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends);
+    auto* made = new Anchor;
+    made->channel = MakeChannel(ends[0]);
+    close(ends[1]);  // Nobody is there, so the one call fails at once.
+    const grpc::Slice nothing("", 0);
+    made->request = grpc::ByteBuffer(&nothing, 1);
+    grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer> stub(made->channel);
+    stub.UnaryCall(&made->context, kHealthMethod, grpc::StubOptions(), &made->request, &made->response,
+                   [](const grpc::Status&) {});
+    return made;
+  }();
+  (void)anchor;
+}
+
 struct SessionStubs {
   explicit SessionStubs(const std::shared_ptr<grpc::Channel>& channel)
       : plugin(channel), configuration(channel), reader(channel), writer(channel), health(channel) {}
@@ -55,19 +83,22 @@ struct SessionStubs {
 struct Session::Wire {
   explicit Wire(int fd) : channel(MakeChannel(fd)), stubs(channel) {}
 
-  // Registers a call, so that it can be cancelled; false when everything has been.
+  // Registers a call, so that it can be cancelled.
   void Add(grpc::ClientContext* context, bool is_stream) {
     absl::MutexLock lock(&mutex);
     calls[context] = is_stream;
-    if (is_cancelled) context->TryCancel();
+    if (is_gone) context->TryCancel();
   }
-  void Remove(grpc::ClientContext* context) {
+  // The call is over; a cancellation because the process is gone is no cancellation to whoever asked.
+  grpc::Status Remove(grpc::ClientContext* context, const grpc::Status& status) {
     absl::MutexLock lock(&mutex);
     calls.erase(context);
+    if (!is_gone || status.error_code() != grpc::StatusCode::CANCELLED) return status;
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "the process is gone");
   }
   void Cancel(bool streams_only) {
     absl::MutexLock lock(&mutex);
-    is_cancelled = is_cancelled || !streams_only;
+    is_gone = is_gone || !streams_only;
     for (const auto& [context, is_stream] : calls) {
       if (is_stream || !streams_only) context->TryCancel();
     }
@@ -77,13 +108,14 @@ struct Session::Wire {
   SessionStubs stubs;
   absl::Mutex mutex;
   std::map<grpc::ClientContext*, bool> calls ABSL_GUARDED_BY(mutex);
-  bool is_cancelled ABSL_GUARDED_BY(mutex) = false;
+  bool is_gone ABSL_GUARDED_BY(mutex) = false;
 };
 
 Session::Session(std::unique_ptr<Wire> wire) : wire_(std::move(wire)) {}
 Session::~Session() = default;
 
 std::shared_ptr<Session> Session::Adopt(base::FileDescriptor transport) {
+  KeepCallbackThreads();
   return std::shared_ptr<Session>(new Session(std::make_unique<Wire>(transport.Release())));
 }
 
@@ -101,8 +133,7 @@ void Session::Unary(absl::Duration deadline, Request request, Start start,
   wire_->Add(&call->context, false);
   start(&call->context, &call->request, &call->response,
         [self = shared_from_this(), call, done = std::move(done)](const grpc::Status& status) {
-          self->wire_->Remove(&call->context);
-          done(StatusFromCall(status), call->response);
+          done(StatusFromCall(self->wire_->Remove(&call->context, status)), call->response);
         });
 }
 
@@ -174,8 +205,8 @@ void Session::Check(absl::Duration deadline, std::function<void(absl::Status)> d
   SetDeadline(&call->context, deadline);
   wire_->Add(&call->context, false);
   wire_->stubs.health.UnaryCall(&call->context, kHealthMethod, grpc::StubOptions(), &call->request, &call->response,
-                                [self = shared_from_this(), call, done = std::move(done)](const grpc::Status& status) {
-                                  self->wire_->Remove(&call->context);
+                                [self = shared_from_this(), call, done = std::move(done)](const grpc::Status& raw) {
+                                  const grpc::Status status = self->wire_->Remove(&call->context, raw);
                                   const bool is_answer = status.ok() ||
                                                          status.error_code() == grpc::StatusCode::UNIMPLEMENTED ||
                                                          status.error_code() == grpc::StatusCode::NOT_FOUND;
@@ -242,18 +273,18 @@ void Session::Verify(const std::string& system, const std::vector<engine::Target
 void Session::Import(const engine::ReadPlan& plan, StreamContext context, std::shared_ptr<engine::ImportSink> sink) {
   auto call = std::make_shared<ImportCall>(plan, std::move(context), std::move(sink));
   wire_->Add(call->client_context(), true);
-  call->Start(&wire_->stubs.reader,
-              [self = shared_from_this(), context = call->client_context()] { self->wire_->Remove(context); });
+  call->Start(&wire_->stubs.reader, [self = shared_from_this(), context = call->client_context()](
+                                        const grpc::Status& status) { return self->wire_->Remove(context, status); });
 }
 
 void Session::Apply(std::shared_ptr<ApplyCall> call) {
   wire_->Add(call->client_context(), true);
-  call->Start(&wire_->stubs.writer,
-              [self = shared_from_this(), context = call->client_context()] { self->wire_->Remove(context); });
+  call->Start(&wire_->stubs.writer, [self = shared_from_this(), context = call->client_context()](
+                                        const grpc::Status& status) { return self->wire_->Remove(context, status); });
 }
 
 void Session::CancelStreams() { wire_->Cancel(true); }
-void Session::CancelAll() { wire_->Cancel(false); }
+void Session::FailAll() { wire_->Cancel(false); }
 
 namespace {
 
@@ -337,7 +368,7 @@ void Session::ListenToEvents(std::function<void(SecretRotation, std::function<vo
   wire_->Add(call->context(), false);
   // The session does not live by its events: it would never go.
   call->Start(&wire_->stubs.plugin, [weak = weak_from_this(), context = call->context()] {
-    if (auto self = weak.lock()) self->wire_->Remove(context);
+    if (auto self = weak.lock()) self->wire_->Remove(context, grpc::Status::OK);
   });
 }
 

@@ -86,8 +86,8 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // Cancels imports and applies; each ends with CANCELLED.
   void CancelStreams();
-  // Cancels everything that is under way.
-  void CancelAll();
+  // The process is gone: everything that is under way, and all that comes, fails with UNAVAILABLE.
+  void FailAll();
 
  private:
   struct Wire;

@@ -53,8 +53,8 @@ class ImportCall final : public grpc::ClientReadReactor<connector::v1::ImportFra
  public:
   ImportCall(const engine::ReadPlan& plan, StreamContext context, std::shared_ptr<engine::ImportSink> sink);
 
-  // `over` is called when the call is over, on a thread of gRPC.
-  void Start(connector::v1::Reader::Stub* stub, std::function<void()> over);
+  // `over` is called when the call is over, on a thread of gRPC, and gives its status as the session sees it.
+  void Start(connector::v1::Reader::Stub* stub, std::function<grpc::Status(const grpc::Status&)> over);
   grpc::ClientContext* client_context() { return &client_context_; }
 
   void OnReadDone(bool ok) override;
@@ -74,7 +74,7 @@ class ImportCall final : public grpc::ClientReadReactor<connector::v1::ImportFra
   absl::Status failure_;  // Ours; the executor's.
   std::atomic<bool> is_idle_{false};
   std::shared_ptr<IdleWatch> idle_;
-  std::function<void()> over_;
+  std::function<grpc::Status(const grpc::Status&)> over_;
   std::shared_ptr<ImportCall> self_;
 };
 
@@ -90,7 +90,7 @@ class ApplyCall final : public grpc::ClientBidiReactor<connector::v1::ApplyReque
   // There will be no connection: everything queued is told to have failed unsent, then the stream is closed.
   void Refuse(absl::Status status);
 
-  void Start(connector::v1::Writer::Stub* stub, std::function<void()> over);
+  void Start(connector::v1::Writer::Stub* stub, std::function<grpc::Status(const grpc::Status&)> over);
   grpc::ClientContext* client_context() { return &client_context_; }
 
   void OnReadDone(bool ok) override;
@@ -120,7 +120,7 @@ class ApplyCall final : public grpc::ClientBidiReactor<connector::v1::ApplyReque
   std::shared_ptr<engine::ApplySink> sink_;
   grpc::ClientContext client_context_;
   std::shared_ptr<IdleWatch> idle_;
-  std::function<void()> over_;
+  std::function<grpc::Status(const grpc::Status&)> over_;
   connector::v1::ApplyReply reply_;  // The reading side's.
 
   absl::Mutex mutex_;

@@ -285,7 +285,7 @@ void Supervisor::OnHealth(uint64_t launch, const absl::Status& status) {
 
 void Supervisor::OnEnd(uint64_t launch, const ProcessEnd& end) {
   if (!IsCurrent(launch)) return;
-  if (session_ != nullptr) session_->CancelAll();
+  if (session_ != nullptr) session_->FailAll();
   session_.reset();
   process_.reset();  // Joins its thread, which has said its last word.
   launch_.reset();

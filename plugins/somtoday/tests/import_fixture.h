@@ -99,8 +99,8 @@ class ImportTest : public ::testing::Test {
   connector::System MakeSystem() const {
     connector::System system;
     system.id = "somtoday";
-    system.settings = connector::Settings(
-        settings_, {{"client_id", connector::Secret("waterlanden-link")}, {"client_secret", connector::Secret(secret_)}});
+    system.settings = connector::Settings(settings_, {{"client_id", connector::Secret("waterlanden-link")},
+                                                      {"client_secret", connector::Secret(secret_)}});
     return system;
   }
 
@@ -119,6 +119,7 @@ class ImportTest : public ::testing::Test {
       imported.request->classes.push_back(std::move(wanted));
     }
     imported.request->as_of = as_of_;
+    if (cancelled_ != nullptr) imported.request->cancellation = *cancelled_;
     Somtoday source;
     EXPECT_TRUE(connector::SystemForTest::Open(source, MakeSystem()).ok());
     imported.request->system = &source.system();
@@ -183,6 +184,7 @@ class ImportTest : public ::testing::Test {
   std::vector<std::string> vestigingen_;
   std::map<std::string, connector::Value> settings_;
   Json state_;
+  std::shared_ptr<connector::Cancellation> cancelled_;
 };
 
 }  // namespace sluice::somtoday

@@ -189,6 +189,16 @@ TEST_F(ImportTest, PagesAreFetchedInParallelWithinTheLimit) {
   EXPECT_LE(most, 3);
 }
 
+TEST_F(ImportTest, ACancelledImportStopsAndIsNotComplete) {
+  StartTwin();
+  client_->Fault({{"route", "/leerling"}, {"kind", "slow"}, {"delay_ms", 3000}});
+  cancelled_ = std::make_shared<connector::Cancellation>();
+  cancelled_->Cancel();
+  const Imported imported = Import();
+  EXPECT_FALSE(imported.status.ok());
+  EXPECT_FALSE(imported.out->complete);
+}
+
 TEST_F(ImportTest, TheOrganisationIsFoundByNameToo) {
   StartTwin();
   settings_["organisation"] = Value("stichting de waterlanden");

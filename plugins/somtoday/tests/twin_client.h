@@ -29,10 +29,10 @@ class TwinClient {
   void SignIn() {
     const auto list = Json::parse(http_.Get("/rest/v1/connect/instelling?brin=31XY")->body);
     organisation_ = list["instellingen"][0]["uuid"];
-    const auto result = http_.Post(
-        "/inloggen/oauth2/token?organisation=" + organisation_,
-        httplib::Params{
-            {"grant_type", "client_credentials"}, {"client_id", "waterlanden-link"}, {"client_secret", "somtoday-secret"}});
+    const auto result = http_.Post("/inloggen/oauth2/token?organisation=" + organisation_,
+                                   httplib::Params{{"grant_type", "client_credentials"},
+                                                   {"client_id", "waterlanden-link"},
+                                                   {"client_secret", "somtoday-secret"}});
     token_ = Json::parse(result->body)["access_token"];
   }
   httplib::Result Raw(const std::string& path) {

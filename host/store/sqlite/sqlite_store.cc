@@ -99,6 +99,16 @@ class SqliteStore final : public Store {
   }
 
  private:
+  // A commit whose caller waits in Write.
+  struct Waiting {
+    const Commit* commit;
+    absl::Status status;
+    std::optional<SnapshotCache> cache;  // To remember once it is committed.
+    bool is_done;
+  };
+
+  // One transaction; a member that is refused leaves the others as they are. An error: nobody's commit is written.
+  absl::Status WriteGroup(const std::vector<Waiting*>& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status WriteAll(const Commit& commit, std::optional<SnapshotCache>& cache)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
@@ -121,8 +131,11 @@ class SqliteStore final : public Store {
   const SqliteOptions options_;
   const std::unique_ptr<FileLock> lock_;
 
-  absl::Mutex write_mutex_ ABSL_ACQUIRED_BEFORE(read_mutex_);
+  absl::Mutex write_mutex_ ABSL_ACQUIRED_BEFORE(queue_mutex_, read_mutex_);
   const std::unique_ptr<Database> writer_ ABSL_PT_GUARDED_BY(write_mutex_);
+
+  absl::Mutex queue_mutex_;
+  std::vector<Waiting*> queue_ ABSL_GUARDED_BY(queue_mutex_);
 
   absl::Mutex read_mutex_;
   std::vector<std::unique_ptr<Database>> idle_readers_ ABSL_GUARDED_BY(read_mutex_);
@@ -179,14 +192,45 @@ absl::Status SqliteStore::WriteAll(const Commit& commit, std::optional<SnapshotC
 }
 
 absl::Status SqliteStore::Write(const Commit& commit) {
+  Waiting waiting{&commit, {}, {}, false};
+  {
+    absl::MutexLock lock(&queue_mutex_);
+    queue_.push_back(&waiting);
+  }
+  // Whoever gets the connection writes for all that wait by then: one sync of the disk for the whole group.
   absl::MutexLock lock(&write_mutex_);
-  std::optional<SnapshotCache> cache;
+  if (!waiting.is_done) {
+    std::vector<Waiting*> group;
+    {
+      absl::MutexLock queue_lock(&queue_mutex_);
+      group.swap(queue_);
+    }
+    const absl::Status status = WriteGroup(group);
+    for (Waiting* member : group) {
+      if (!status.ok()) member->status = status;
+      member->is_done = true;
+    }
+  }
+  return waiting.status;
+}
+
+absl::Status SqliteStore::WriteGroup(const std::vector<Waiting*>& group) {
   ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*writer_, Transaction::Kind::kWrite));
-  RETURN_IF_ERROR(WriteAll(commit, cache));
+  for (Waiting* member : group) {
+    RETURN_IF_ERROR(writer_->Run("SAVEPOINT member"));
+    member->status = WriteAll(*member->commit, member->cache);
+    if (!member->status.ok()) {
+      // Refused by itself; or, when the disk fails, everything is gone and nobody's commit is written.
+      member->cache.reset();
+      if (!writer_->InTransaction()) return member->status;
+      RETURN_IF_ERROR(writer_->Run("ROLLBACK TO member"));
+    }
+    RETURN_IF_ERROR(writer_->Run("RELEASE member"));
+  }
   RETURN_IF_ERROR(transaction.Commit());
-  if (cache.has_value()) {
-    absl::MutexLock read_lock(&read_mutex_);
-    snapshot_ = *std::move(cache);
+  absl::MutexLock lock(&read_mutex_);
+  for (Waiting* member : group) {
+    if (member->cache.has_value()) snapshot_ = *std::move(member->cache);
   }
   return absl::OkStatus();
 }

@@ -1,9 +1,10 @@
 // The state in one SQLite file: the embedded default.
 //
 // One host at a time: a lock file beside it names the holder, and a second host is refused with that name. Writes go
-// through one connection, one transaction each, synced to the disk before Write returns; reads through others, and see
-// what is committed. Runs that a dead host left are closed as "interrupted" when the store is opened. The file is
-// readable by its owner only. Nothing here retries: a Write that failed wrote nothing and may be tried again.
+// through one connection and are on the disk before Write returns; those that come while another one is written share
+// the next transaction, and one that is refused leaves the others as they are. Reads go through connections of their
+// own and see what is committed. Runs that a dead host left are closed as "interrupted" when the store is opened. The
+// file is readable by its owner only. Nothing here retries: a Write that failed wrote nothing and may be tried again.
 #ifndef SLUICE_HOST_STORE_SQLITE_SQLITE_STORE_H_
 #define SLUICE_HOST_STORE_SQLITE_SQLITE_STORE_H_
 

@@ -1,5 +1,5 @@
 // State, operations, plans, runs, secrets, configuration and audit rows in the store.
-#include <fstream>
+#include <algorithm>
 #include <string>
 #include <thread>
 
@@ -305,6 +305,38 @@ TEST_F(InStore, RowsOfTheAuditLogCannotBeChangedByAccident) {
   auto database = Database::Open({Path(), true, ""});
   EXPECT_FALSE((*database)->RunScript("UPDATE audit SET json = '{}'").ok());
   EXPECT_FALSE((*database)->RunScript("DELETE FROM audit").ok());
+}
+
+TEST_F(InStore, CommitsOfSeveralThreadsAreWrittenOrRefusedEachByItself) {
+  constexpr int kThreads = 8, kCommits = 40;
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int at = 0; at < kCommits; ++at) {
+        const std::string person = absl::StrCat("person-", thread, "-", at);
+        Commit commit;
+        commit.grants = {MakeGrant(person, core::GrantState::kHeld, 1)};
+        commit.audit = {MakeEntry("operation.create")};
+        // One name for each number: one thread gets it, the others are refused as a whole.
+        commit.names_reserved = {{"ad", "account_name", absl::StrCat("name", at), person}};
+        const absl::Status status = store_->Write(commit);
+        EXPECT_TRUE(status.ok() || absl::IsAlreadyExists(status)) << status;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const core::State state = State();
+  EXPECT_EQ(state.names.size(), static_cast<size_t>(kCommits));
+  EXPECT_EQ(state.sequence, kCommits);
+  ASSERT_EQ(state.grants.size(), static_cast<size_t>(kCommits));
+  for (const core::NameEntry& name : state.names) {
+    EXPECT_EQ(std::count_if(state.grants.begin(), state.grants.end(),
+                            [&](const core::Grant& grant) { return grant.person_id == name.holder; }),
+              1);
+  }
+  const auto read = [&](int64_t from, int limit) { return store_->LoadAudit(from, limit); };
+  EXPECT_TRUE(audit::CheckChain(read).ok());
+  EXPECT_EQ(store_->LoadAudit(1, 1000)->size(), static_cast<size_t>(kCommits));
 }
 
 TEST_F(InStore, ReadersSeeWholeCommitsWhileOthersWrite) {

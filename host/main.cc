@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 
 #include "CLI/CLI.hpp"
@@ -35,6 +36,9 @@ int main(int argc, char** argv) {
     return 2;
   }
   options.hang_limit = absl::Seconds(hang_seconds);
+  // Plugins are started in directories of their own.
+  for (std::string* path : {&options.folder, &options.state_directory}) *path = std::filesystem::absolute(*path);
+  for (std::string& path : options.plugin_directories) path = std::filesystem::absolute(path);
 
   sigset_t signals;
   sigemptyset(&signals);

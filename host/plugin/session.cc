@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <utility>
@@ -51,7 +52,7 @@ void KeepCallbackThreads() {
     grpc::ClientContext context;
     grpc::ByteBuffer request, response;
   };
-  static const Anchor* const anchor = [] {
+  static std::atomic<Anchor*> anchor = [] {
     int ends[2] = {-1, -1};
     (void)!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends);
     auto* made = new Anchor;
@@ -64,7 +65,7 @@ void KeepCallbackThreads() {
                    [](const grpc::Status&) {});
     return made;
   }();
-  (void)anchor;
+  (void)anchor.load();
 }
 
 struct SessionStubs {

@@ -1,5 +1,7 @@
 #include "host/engine/world.h"
 
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "host/base/status.h"
 
 namespace sluice::engine {
@@ -12,8 +14,9 @@ absl::StatusOr<World> LoadWorld(const Context& context, absl::CivilDay as_of) {
   std::map<std::string, std::vector<std::string>> activation_texts;
   ASSIGN_OR_RETURN(core::State state, context.store->LoadState(&activation_texts));
   for (const auto& [system, texts] : activation_texts) {
-    for (const std::string& text : texts) {
-      ASSIGN_OR_RETURN(core::Condition condition, context.parse_condition(text));
+    for (absl::string_view text : texts) {  // "person:<id>" is in person_ids already.
+      if (!absl::ConsumePrefix(&text, "when:")) continue;
+      ASSIGN_OR_RETURN(core::Condition condition, context.parse_condition(std::string(text)));
       state.activations[system].conditions.push_back(std::move(condition));
     }
   }

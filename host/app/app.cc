@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
+#include "host/app/schemas.h"
 #include "host/audit/export.h"
 #include "host/base/log.h"
 #include "host/base/status.h"
@@ -150,8 +151,19 @@ absl::Status App::Reconfigure(const core::Configuration& configuration) {
 absl::Status App::ActivationChanged() { return Reconfigure(*Running()); }
 
 api::ConfigurationCheck App::Check(const std::string& folder) {
-  api::ConfigurationCheck check = ToCheck(config::Load(folder.empty() ? options_.folder : folder, *packages_, nullptr));
+  std::map<std::string, std::vector<std::string>> texts;
+  const absl::StatusOr<core::State> state = store_->LoadState(&texts);
+  const Schemas schemas(state.ok() ? *state : core::State());
+  api::ConfigurationCheck check =
+      ToCheck(config::Load(folder.empty() ? options_.folder : folder, *packages_, &schemas));
   if (check.configuration != nullptr) {
+    const auto snapshot = store_->LoadSnapshot();
+    if (state.ok() && snapshot.ok()) {
+      for (const config::Diagnostic& warning :
+           config::ThresholdWarnings(*check.configuration, CountHeld(*state, **snapshot))) {
+        check.warnings.push_back({warning.position, warning.message});
+      }
+    }
     for (const config::ConfigChange& change : config::Diff(*Running(), *check.configuration))
       check.changes.push_back(change.ToString());
   }

@@ -1,0 +1,46 @@
+#include "host/app/schemas.h"
+
+namespace sluice::app {
+
+Schemas::Schemas(const core::State& state) {
+  for (const auto& [system, target] : state.schemas) {
+    config::SystemSchema& schema = schemas_[system];
+    for (const auto& [name, known] : target.classes) {
+      config::ClassSchema object_class;
+      object_class.name = name;
+      object_class.is_permission = target.relations.contains(name);
+      for (const auto& [attribute, rules] : known.attributes) {
+        object_class.attributes.push_back({attribute, rules.multi_valued, false, rules.creatable || rules.updatable,
+                                           static_cast<int64_t>(rules.max_length)});
+      }
+      schema.classes.push_back(std::move(object_class));
+    }
+  }
+}
+
+const config::SystemSchema* Schemas::Find(const std::string& system, const config::PackageInfo&) const {
+  auto found = schemas_.find(system);
+  return found == schemas_.end() ? nullptr : &found->second;
+}
+
+config::HeldCounts CountHeld(const core::State& state, const core::Snapshot& snapshot) {
+  config::HeldCounts counts;
+  for (const core::Grant& grant : state.grants) {
+    if (grant.state != core::GrantState::kHeld) continue;
+    auto& held = counts[grant.system];
+    if (grant.kind == core::EntitlementKind::kPermission) {
+      ++held["revoke"];
+    } else if (grant.kind == core::EntitlementKind::kAccount) {
+      for (const char* kind : {"disable", "retire", "delete"}) ++held[kind];
+    }
+  }
+  for (const core::ResourceInstance& resource : state.resources)
+    counts[resource.system]["delete_resource"] += resource.is_held;
+  for (const auto& person : snapshot.persons) {
+    if (person->sources.empty()) continue;
+    for (const char* kind : {"people_removed", "held_back"}) ++counts[person->sources.front().system][kind];
+  }
+  return counts;
+}
+
+}  // namespace sluice::app

@@ -163,22 +163,27 @@ void AddRun(CLI::App& app, Action& action) {
 }
 
 void AddDecision(CLI::App& block, Action& action, const std::string& verb, const std::string& help, bool is_approval) {
-  auto name = std::make_shared<std::string>();
+  auto names = std::make_shared<std::vector<std::string>>();
   auto reason = std::make_shared<std::string>();
   auto* command = block.add_subcommand(verb, help);
-  command->add_option("block", *name, "Its id")->required();
+  command->add_option("block", *names, "Its id; may be several")->required();
   command->add_option("--reason", *reason, "Why; goes into the audit log")->required();
-  command->callback([&action, name, reason, is_approval] {
-    action = [name, reason, is_approval](const Client& client) {
-      v1::DecideBlockRequest request;
-      request.set_name(*name);
-      request.set_reason(*reason);
+  command->callback([&action, names, reason, is_approval] {
+    action = [names, reason, is_approval](const Client& client) {
       auto stub = client.Stub<v1::Blocks>();
-      return Call(client, *stub, is_approval ? &v1::Blocks::Stub::ApproveBlock : &v1::Blocks::Stub::RejectBlock,
-                  request, [is_approval](const v1::Block& reply) {
-                    std::cout << (is_approval ? "Approved: " : "Rejected: ") << reply.verdict() << "\n";
-                    return kOk;
-                  });
+      for (const std::string& name : *names) {
+        v1::DecideBlockRequest request;
+        request.set_name(name);
+        request.set_reason(*reason);
+        const int code =
+            Call(client, *stub, is_approval ? &v1::Blocks::Stub::ApproveBlock : &v1::Blocks::Stub::RejectBlock, request,
+                 [is_approval](const v1::Block& reply) {
+                   std::cout << (is_approval ? "Approved: " : "Rejected: ") << reply.verdict() << "\n";
+                   return kOk;
+                 });
+        if (code != kOk) return code;
+      }
+      return kOk;
     };
   });
 }

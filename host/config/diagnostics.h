@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "host/base/nearest.h"
 #include "host/core/position.h"
 
 namespace sluice::config {
@@ -35,9 +36,7 @@ class Diagnostics {
   std::vector<Diagnostic> warnings_;
 };
 
-// The known word that `word` most resembles, or "" when none is near enough to be a slip of the pen: small, moved or
-// doubled letters, another case.
-std::string Nearest(absl::string_view word, const std::vector<std::string>& known);
+using base::Nearest;
 
 // "; did you mean "x"?", or "; known here: a, b, c" when nothing is near, or "" when nothing is known.
 std::string Suggest(absl::string_view word, const std::vector<std::string>& known);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "host/base/nearest.h"
 #include "host/base/status.h"
 #include "host/core/condition_program.h"
 #include "host/core/text.h"
@@ -118,7 +119,7 @@ absl::StatusOr<TestOperator> TestOperatorFromName(absl::string_view name) {
     if (known.name == name) return known.op;
     names.emplace_back(known.name);
   }
-  std::string nearest = NearestName(name, names);
+  std::string nearest = base::Nearest(name, names);
   return absl::InvalidArgumentError(absl::StrCat(
       "unknown operator \"", name, "\"", nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?")));
 }

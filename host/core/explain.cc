@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "host/base/nearest.h"
 #include "host/core/evaluation.h"
 #include "host/core/planner.h"
 #include "host/core/reasons.h"
@@ -101,7 +102,7 @@ absl::StatusOr<Asked> LookUp(const PlanInput& input, const Person& person, const
     asked.label = grant.label;
     return asked;
   }
-  const std::string nearest = NearestName(typed, KnownEntitlements(input));
+  const std::string nearest = base::Nearest(typed, KnownEntitlements(input));
   return absl::NotFoundError(absl::StrCat("no rule gives \"", typed, "\"",
                                           nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?")));
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "host/base/nearest.h"
 #include "host/base/status.h"
 #include "host/core/text.h"
 
@@ -241,7 +242,7 @@ absl::StatusOr<OperationKind> OperationKindFromName(absl::string_view name) {
     if (name == kind_name) return kind;
     names.emplace_back(kind_name);
   }
-  const std::string nearest = NearestName(name, names);
+  const std::string nearest = base::Nearest(name, names);
   return absl::InvalidArgumentError(
       absl::StrCat("unknown kind of operation \"", name, "\"",
                    nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?")));

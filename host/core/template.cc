@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "host/base/nearest.h"
 #include "host/base/status.h"
 #include "host/core/template_functions.h"
 #include "host/core/text.h"
@@ -123,7 +124,7 @@ class Parser {
   static absl::Status UnknownFunction(size_t offset, const std::string& name) {
     std::vector<std::string> names;
     for (const TemplateFunction& function : TemplateFunctions()) names.emplace_back(function.name);
-    std::string nearest = NearestName(name, names);
+    std::string nearest = base::Nearest(name, names);
     return ErrorAt(offset, absl::StrCat("unknown function \"", name, "\"",
                                         nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?")));
   }

@@ -109,21 +109,6 @@ bool IsMark(UChar32 c) {
 
 bool IsApostrophe(UChar32 c) { return c == '\'' || c == 0x2019 || c == 0x02BC; }
 
-// Edit distance with swaps of neighbours, on bytes.
-int Distance(absl::string_view a, absl::string_view b) {
-  std::vector<std::vector<int>> d(a.size() + 1, std::vector<int>(b.size() + 1));
-  for (size_t i = 0; i <= a.size(); ++i) d[i][0] = static_cast<int>(i);
-  for (size_t j = 0; j <= b.size(); ++j) d[0][j] = static_cast<int>(j);
-  for (size_t i = 1; i <= a.size(); ++i) {
-    for (size_t j = 1; j <= b.size(); ++j) {
-      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
-    }
-  }
-  return d[a.size()][b.size()];
-}
-
 template <typename Map>
 std::string MapCase(absl::string_view text, Map map) {
   std::string out;
@@ -326,19 +311,6 @@ std::optional<absl::CivilDay> ParseDate(absl::string_view text) {
   absl::CivilDay date(*year, static_cast<int>(*month), static_cast<int>(*day));
   if (date.month() != *month || date.day() != *day) return std::nullopt;
   return date;
-}
-
-std::string NearestName(absl::string_view word, const std::vector<std::string>& names) {
-  std::string nearest;
-  int least = std::max<int>(1, static_cast<int>(word.size()) / 3) + 1;
-  for (const std::string& name : names) {
-    int distance = Distance(word, name);
-    if (distance < least) {
-      least = distance;
-      nearest = name;
-    }
-  }
-  return nearest;
 }
 
 }  // namespace sluice::core

@@ -52,9 +52,6 @@ std::optional<int64_t> ParseInteger(absl::string_view text);
 std::string DateText(absl::CivilDay day);                         // "2026-08-01"
 std::optional<absl::CivilDay> ParseDate(absl::string_view text);  // Only that form, and only days that exist.
 
-// The name that is most like `word`, for "did you mean"; "" when none is near.
-std::string NearestName(absl::string_view word, const std::vector<std::string>& names);
-
 }  // namespace sluice::core
 
 #endif  // SLUICE_HOST_CORE_TEXT_H_

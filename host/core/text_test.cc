@@ -112,12 +112,5 @@ TEST(Dates, ExistOrAreRefused) {
   }
 }
 
-TEST(NearestName, FindsASlipAndNothingFarAway) {
-  std::vector<std::string> names = {"upper", "lower", "left", "right"};
-  EXPECT_EQ(NearestName("uper", names), "upper");
-  EXPECT_EQ(NearestName("lfet", names), "left");
-  EXPECT_EQ(NearestName("transliterate", names), "");
-}
-
 }  // namespace
 }  // namespace sluice::core

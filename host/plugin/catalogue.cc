@@ -13,8 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "host/base/nearest.h"
 #include "host/base/status.h"
-#include "host/plugin/nearest_internal.h"
 #include "nlohmann/json.hpp"
 
 namespace sluice::plugin {
@@ -205,7 +205,7 @@ absl::StatusOr<Package> Catalogue::Find(absl::string_view connector) const {
     if (package.name == name) versions.push_back(package.version);
   }
   if (versions.empty()) {
-    const std::string nearest = Nearest(name, names);
+    const std::string nearest = base::Nearest(name, names);
     const std::string installed = !nearest.empty() ? absl::StrCat("did you mean \"", nearest, "\"?")
                                   : names.empty()
                                       ? absl::StrCat("no connector is installed in ", absl::StrJoin(directories_, ", "))

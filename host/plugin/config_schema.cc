@@ -8,7 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/time/civil_time.h"
-#include "host/plugin/nearest_internal.h"
+#include "host/base/nearest.h"
 #include "re2/re2.h"
 
 namespace sluice::plugin {
@@ -169,7 +169,7 @@ class Checker {
   }
 
   static std::string Hint(const std::string& name, const std::vector<std::string>& known) {
-    const std::string nearest = Nearest(name, known);
+    const std::string nearest = base::Nearest(name, known);
     if (!nearest.empty()) return absl::StrCat("; did you mean \"", nearest, "\"?");
     return known.empty() ? "; there are none" : absl::StrCat("; known are ", absl::StrJoin(known, ", "));
   }

@@ -5,8 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/blocking_counter.h"
+#include "host/base/nearest.h"
 #include "host/base/status.h"
-#include "host/plugin/nearest_internal.h"
 #include "host/plugin/one_off_internal.h"
 
 namespace sluice::plugin {
@@ -90,7 +90,7 @@ absl::Status Router::StartSystem(const std::string& system) {
   for (const auto& [name, other] : systems_) {
     if (other.is_configured) names.push_back(name);
   }
-  const std::string nearest = Nearest(system, names);
+  const std::string nearest = base::Nearest(system, names);
   return absl::NotFoundError(absl::StrCat("there is no system \"", system, "\"",
                                           !nearest.empty() ? absl::StrCat("; did you mean \"", nearest, "\"?")
                                           : names.empty()  ? "; none is configured"

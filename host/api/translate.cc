@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "host/api/translate_internal.h"
+#include "host/core/reasons.h"
 
 namespace sluice::api {
 namespace {
@@ -109,15 +109,7 @@ void SetStruct(const nlohmann::json& json, google::protobuf::Struct* out) {
   if (!google::protobuf::util::JsonStringToMessage(text, out).ok()) out->Clear();
 }
 
-std::string ContractLabel(const core::Contract& contract) {
-  std::string label = absl::StrReplaceAll(contract.type, {{"_", " "}});
-  for (const char* field : {"department.code", "title.name", "location.code"}) {
-    auto found = contract.fields.find(field);
-    if (found != contract.fields.end() && found->second.has_value())
-      return absl::StrCat(label, " ", found->second.ToText());
-  }
-  return label;
-}
+std::string ContractLabel(const core::Contract& contract) { return core::ContractText(contract); }
 
 void Fill(const core::Snapshot& snapshot, v1::Snapshot* out) {
   out->set_sequence(snapshot.sequence);

@@ -56,13 +56,17 @@ std::string DayText(absl::CivilDay day, absl::CivilDay as_of) {
 std::string ContractTypeText(const Contract& contract) { return absl::StrReplaceAll(contract.type, {{"_", " "}}); }
 
 std::string ContractText(const Contract& contract) {
-  for (const char* field : {"title.name", "department.code", "department.name", "location.code"}) {
+  const auto value = [&](const char* field) {
     const auto found = contract.fields.find(field);
-    if (found != contract.fields.end() && found->second.has_value()) {
-      return absl::StrCat(ContractTypeText(contract), " ", found->second.ToText());
-    }
+    return found != contract.fields.end() && found->second.has_value() ? found->second.ToText() : std::string();
+  };
+  // A department that is the whole location says less than what somebody does there.
+  std::string text = value("department.code");
+  if (text.empty() || text == value("location.code")) text = value("title.name");
+  for (const char* field : {"department.code", "department.name", "location.code"}) {
+    if (text.empty()) text = value(field);
   }
-  return ContractTypeText(contract);
+  return text.empty() ? ContractTypeText(contract) : absl::StrCat(ContractTypeText(contract), " ", text);
 }
 
 Subject SubjectOn(const Person& person, const Configuration& configuration, const std::vector<bool>& in_window,

@@ -22,6 +22,9 @@ std::string LabelAttribute(const TargetSchema& schema, const std::string& object
 
 std::string People(int64_t count) { return absl::StrCat(count, count == 1 ? " person" : " people"); }
 
+// "class group:" of "class group:<key>": entitlements of one kind.
+absl::string_view KindOf(absl::string_view entitlement) { return entitlement.substr(0, entitlement.find(':') + 1); }
+
 }  // namespace
 
 void TargetPlanner::CollectNeeds(const Case& c) {
@@ -37,7 +40,7 @@ void TargetPlanner::CollectNeeds(const Case& c) {
     instance.resource = resource;
     instance.key = key;
     instance.spec = &system_.resources.at(resource);
-    instance.is_used = true;
+    instance.is_used = instance.is_supported = true;
     if (today->verdict != Verdict::kTrue || !c.has_account || c.is_frozen || !c.problem.empty()) continue;
     if (instance.needed_by++ == 0) {
       instance.first = &c;
@@ -48,8 +51,10 @@ void TargetPlanner::CollectNeeds(const Case& c) {
   for (const auto& [entitlement, grant] : c.permissions) {
     const auto instance = instances_.find(entitlement);
     if (instance == instances_.end() || grant->state == GrantState::kAbsent) continue;
+    const bool may_hold = c.MayHoldAny(instance->second.resource, input_.as_of);
     instance->second.is_activated |= c.is_activated;
-    instance->second.is_used |= c.is_frozen || c.is_open || c.MayHoldAny(instance->second.resource, input_.as_of);
+    instance->second.is_used |= c.is_frozen || c.is_open || may_hold;
+    instance->second.is_supported |= may_hold;
   }
 }
 
@@ -72,45 +77,79 @@ void TargetPlanner::CollectInstances() {
   }
 }
 
+// Whether it has a name; one that is not there yet gets it, with its other fields, from who asks first.
+bool TargetPlanner::NameInstance(Instance& instance) {
+  if (instance.spec == nullptr) return false;
+  if (!instance.object_id.empty()) return !instance.label.empty();
+  if (instance.first == nullptr) return false;
+  const Person& person = instance.first->person();
+  const int index = instance.interval->supports.front().contract;
+  const Contract* contract = index < 0 ? nullptr : &person.contracts[index];
+  instance.label = Evaluator::ResourceLabel(*instance.spec, person, contract);
+  if (instance.label.empty()) {
+    instance.is_held_back = true;
+    HoldBackResource(absl::StrCat(NeederText(instance), " has no name: ", instance.spec->position.ToString(),
+                                  " computes it from fields that are empty or not visible"));
+    return false;
+  }
+  const std::string label_attribute = LabelAttribute(schema_, instance.spec->object_class);
+  for (const FieldMapping& field : instance.spec->fields) {
+    const Value value = field.value.Evaluate([&](const std::string& path) { return FieldOf(person, contract, path); });
+    if (value.has_value()) instance.fields[field.field == "name" ? label_attribute : field.field] = value;
+  }
+  return true;
+}
+
 void TargetPlanner::NameInstances() {
   std::map<std::pair<std::string, std::string>, std::vector<Instance*>> by_label;  // Class, folded label.
   for (auto& [entitlement, instance] : instances_) {
-    if (instance.spec == nullptr) continue;
-    const bool is_there = !instance.object_id.empty();
-    if (!is_there) {
-      if (instance.first == nullptr) continue;
-      const Person& person = instance.first->person();
-      const int index = instance.interval->supports.front().contract;
-      const Contract* contract = index < 0 ? nullptr : &person.contracts[index];
-      instance.label = Evaluator::ResourceLabel(*instance.spec, person, contract);
-      if (instance.label.empty()) {
-        instance.is_held_back = true;
-        HoldBackResource(absl::StrCat(entitlement, " has no name: ", instance.spec->position.ToString(),
-                                      " computes it from fields that are empty or not visible"));
-        continue;
-      }
-      const std::string label_attribute = LabelAttribute(schema_, instance.spec->object_class);
-      for (const FieldMapping& field : instance.spec->fields) {
-        const Value value =
-            field.value.Evaluate([&](const std::string& path) { return FieldOf(person, contract, path); });
-        if (value.has_value()) instance.fields[field.field == "name" ? label_attribute : field.field] = value;
-      }
-    }
-    if (!instance.label.empty()) {
-      by_label[{instance.spec->object_class, FoldCase(instance.label)}].push_back(&instance);
-    }
+    if (!NameInstance(instance)) continue;
+    by_label[{instance.spec->object_class, FoldCase(instance.label)}].push_back(&instance);
   }
   for (const auto& [label, instances] : by_label) {
-    if (instances.size() < 2) continue;
-    std::vector<std::string> names;
-    for (Instance* instance : instances) {
-      names.push_back(instance->entitlement());
-      if (instance->object_id.empty()) instance->is_held_back = true;
-    }
-    if (std::none_of(instances.begin(), instances.end(), [](const Instance* i) { return i->is_held_back; })) continue;
-    HoldBackResource(absl::StrCat(absl::StrJoin(names, " and "), " would have one name, ", instances[0]->label,
-                                  "; give them different names at ", instances[0]->spec->position.ToString()));
+    if (instances.size() > 1) SettleOneName(instances);
   }
+}
+
+// "class group h4.bio2 of person 104233": what asks for it, where its own name does not tell it from another.
+std::string TargetPlanner::NeederText(const Instance& instance) const {
+  const Person& person = instance.first->person();
+  const int index = instance.interval->supports.front().contract;
+  return absl::StrCat(index < 0 ? instance.resource : ContractText(person.contracts[index]), " of person ",
+                      person.external_id.empty() ? person.id : person.external_id);
+}
+
+// Several would have one name. What is held and serves nobody any more goes over to the one that is needed; otherwise
+// who comes later waits, and what is held stays as it is.
+void TargetPlanner::SettleOneName(const std::vector<Instance*>& instances) {
+  std::vector<Instance*> held, wanted;
+  for (Instance* instance : instances) (instance->object_id.empty() ? wanted : held).push_back(instance);
+  if (wanted.empty()) return;
+  if (held.size() == 1 && wanted.size() == 1 && !held[0]->is_supported) {
+    wanted[0]->predecessor = held[0];
+    held[0]->has_successor = true;
+    wanted[0]->is_open |= held[0]->is_open;
+    return;
+  }
+  std::vector<std::string> needers;
+  int64_t waiting = 0;
+  for (Instance* instance : wanted) {
+    instance->is_held_back = true;
+    if (held.size() == 1) instance->contested_object = held[0]->object_id;
+    needers.push_back(NeederText(*instance));
+    waiting += instance->needed_by;
+  }
+  const std::string name = absl::StrCat(wanted[0]->resource, " ", wanted[0]->label, ": ");
+  const std::string remedy = absl::StrCat("give them different names at ", wanted[0]->spec->position.ToString());
+  if (held.empty()) {
+    return HoldBackResource(absl::StrCat(name, absl::StrJoin(needers, " and "), " would have this one name; ", remedy));
+  }
+  HoldBackResource(absl::StrCat(name, "wanted for ", absl::StrJoin(needers, " and "), " (", People(waiting),
+                                "), but another of that name is ",
+                                held.size() > 1           ? "held twice"
+                                : held[0]->needed_by == 0 ? "held"
+                                                          : absl::StrCat("needed by ", People(held[0]->needed_by)),
+                                "; wait until that has ended, or ", remedy));
 }
 
 std::string TargetPlanner::InstanceProblem(const Instance& instance, const std::string& own_object) const {
@@ -138,39 +177,42 @@ std::string TargetPlanner::InstanceProblem(const Instance& instance, const std::
   return "";
 }
 
+PlannedOperation TargetPlanner::NewResourceOperation(OperationKind kind, const Instance& instance) const {
+  PlannedOperation operation;
+  operation.kind = kind;
+  operation.system = system_.name;
+  operation.entitlement = instance.entitlement();
+  operation.generation = instance.held == nullptr ? 0 : instance.held->generation;
+  operation.object_class = instance.spec == nullptr ? instance.held->object_class : instance.spec->object_class;
+  operation.object_id = instance.object_id;
+  operation.label = absl::StrCat(operation.object_class, " ", instance.label);
+  return operation;
+}
+
 bool TargetPlanner::AdoptInstance(Instance& instance, const std::string& label_attribute) {
   const std::vector<const Record*> found = index_.Labelled(instance.spec->object_class, instance.label);
   if (found.empty()) return false;
-  if (found.size() > 1) {
+  const std::string name = absl::StrCat(instance.resource, " ", instance.label, ": ");
+  const auto hold_back = [&](const std::string& problem) {
     instance.is_held_back = true;
-    HoldBackResource(absl::StrCat(instance.entitlement(), ": ", found.size(), " objects are called ", instance.label));
+    HoldBackResource(absl::StrCat(name, problem));
     return true;
-  }
+  };
+  if (found.size() > 1) return hold_back(absl::StrCat(found.size(), " objects of the target have this name"));
   const Record& object = *found[0];
   for (const auto& [entitlement, other] : instances_) {
     if (&other == &instance || other.object_id != object.id) continue;
-    instance.is_held_back = true;
-    HoldBackResource(absl::StrCat(instance.entitlement(), ": ", instance.label, " is already used for ", entitlement));
-    return true;
+    return hold_back(absl::StrCat("the object of this name is already used for ", other.resource, " ",
+                                  other.label.empty() ? other.key : other.label));
   }
-  if (std::string problem = InstanceProblem(instance, object.id); !problem.empty()) {
-    instance.is_held_back = true;
-    HoldBackResource(absl::StrCat(instance.entitlement(), ": ", problem));
-    return true;
-  }
-  PlannedOperation operation;
-  operation.kind = OperationKind::kAdopt;
+  if (std::string problem = InstanceProblem(instance, object.id); !problem.empty()) return hold_back(problem);
+  PlannedOperation operation = NewResourceOperation(OperationKind::kAdopt, instance);
   operation.object_id = object.id;
   for (const auto& [attribute, value] : instance.fields) {
     const auto seen = object.attributes.find(attribute);
     if (seen != object.attributes.end()) operation.changes.push_back({attribute, Value(), seen->second});
   }
   if (operation.changes.empty()) operation.changes.push_back({label_attribute, Value(), Value::Text(instance.label)});
-  operation.system = system_.name;
-  operation.entitlement = instance.entitlement();
-  operation.generation = instance.held == nullptr ? 0 : instance.held->generation;
-  operation.object_class = instance.spec->object_class;
-  operation.label = absl::StrCat(instance.spec->object_class, " ", instance.label);
   operation.reason = reasons_.Given(instance.first->person(), *instance.interval, "correlation");
   operation.reason.summary = absl::StrCat("is there already; needed by ", People(instance.needed_by));
   instance.object_id = object.id;
@@ -178,21 +220,37 @@ bool TargetPlanner::AdoptInstance(Instance& instance, const std::string& label_a
   return true;
 }
 
+// The object of one that nobody needs any more, without a write: next year's class group has last year's name.
+void TargetPlanner::TakeOver(Instance& instance) {
+  const ResourceInstance& before = *instance.predecessor->held;
+  const Record* observed = index_.Find(before.object_class, before.object_id);
+  PlannedOperation operation = NewResourceOperation(OperationKind::kAdopt, instance);
+  operation.object_id = before.object_id;
+  for (const auto& [attribute, value] : instance.fields) {
+    const auto written = before.desired.find(attribute);
+    if (written != before.desired.end()) {
+      operation.changes.push_back({attribute, Value(), written->second});
+    } else if (observed != nullptr && observed->attributes.contains(attribute)) {
+      operation.changes.push_back({attribute, Value(), observed->attributes.at(attribute)});
+    }
+  }
+  operation.reason = reasons_.Given(instance.first->person(), *instance.interval, "succession");
+  operation.reason.summary = absl::StrCat("taken over from last year's ", operation.object_class,
+                                          " of that name; needed by ", People(instance.needed_by));
+  instance.object_id = before.object_id;
+  instance.create_id = Add(std::move(operation), instance.is_activated, false);
+}
+
 void TargetPlanner::PlanInstance(Instance& instance) {
   if (!instance.object_id.empty()) return PlanUnused(instance);
   if (instance.is_held_back || instance.is_open || instance.first == nullptr) return;
+  if (instance.predecessor != nullptr) return TakeOver(instance);
   if (AdoptInstance(instance, LabelAttribute(schema_, instance.spec->object_class))) return;
   if (std::string problem = InstanceProblem(instance, ""); !problem.empty()) {
     instance.is_held_back = true;
-    return HoldBackResource(absl::StrCat(instance.entitlement(), ": ", problem));
+    return HoldBackResource(absl::StrCat(instance.resource, " ", instance.label, ": ", problem));
   }
-  PlannedOperation operation;
-  operation.kind = OperationKind::kCreateResource;
-  operation.system = system_.name;
-  operation.entitlement = instance.entitlement();
-  operation.generation = instance.held == nullptr ? 0 : instance.held->generation;
-  operation.object_class = instance.spec->object_class;
-  operation.label = absl::StrCat(instance.spec->object_class, " ", instance.label);
+  PlannedOperation operation = NewResourceOperation(OperationKind::kCreateResource, instance);
   for (const auto& [attribute, value] : instance.fields) operation.changes.push_back({attribute, Value(), value});
   operation.reason = reasons_.Given(instance.first->person(), *instance.interval, "rules");
   operation.reason.summary = absl::StrCat("needed by ", People(instance.needed_by), ": ", operation.reason.summary);
@@ -208,7 +266,7 @@ void TargetPlanner::PlanInstance(Instance& instance) {
 }
 
 void TargetPlanner::PlanUnused(Instance& instance) {
-  if (instance.held == nullptr || !instance.held->is_held) return;
+  if (instance.held == nullptr || !instance.held->is_held || instance.has_successor) return;
   const std::string name = absl::StrCat(system_.name, "/", instance.entitlement());
   if (instance.is_used) {
     if (instance.held->unused_since) plan_->reused_resources.push_back(name);
@@ -223,26 +281,22 @@ void TargetPlanner::PlanUnused(Instance& instance) {
   if (*instance.held->unused_since + *instance.spec->keep_unused_days > input_.as_of || instance.is_open) return;
   std::set<std::string> ours;
   for (const Case& c : cases_) {
-    const auto grant = c.permissions.find(instance.entitlement());
-    if (grant != c.permissions.end() && c.account != nullptr) ours.insert(c.account->object_id);
+    if (c.account == nullptr) continue;
+    const bool is_ours = std::any_of(c.permissions.begin(), c.permissions.end(), [&](const auto& held) {
+      return held.first == instance.entitlement() || held.second->object_id == instance.object_id;
+    });
+    if (is_ours) ours.insert(c.account->object_id);
   }
   int64_t strangers = 0;
   for (const std::string& member : index_.Members(instance.held->object_class, instance.object_id)) {
     if (!ours.contains(member)) ++strangers;
   }
   if (strangers > 0) {
-    return HoldBackResource(absl::StrCat(instance.entitlement(), " (", instance.label, ") is not deleted: ", strangers,
+    return HoldBackResource(absl::StrCat(instance.resource, " ", instance.label, " is not deleted: ", strangers,
                                          strangers == 1 ? " member" : " members",
                                          " came from somebody else; remove them or keep it"));
   }
-  PlannedOperation operation;
-  operation.kind = OperationKind::kDeleteResource;
-  operation.system = system_.name;
-  operation.entitlement = instance.entitlement();
-  operation.generation = instance.held->generation;
-  operation.object_class = instance.held->object_class;
-  operation.object_id = instance.object_id;
-  operation.label = absl::StrCat(instance.held->object_class, " ", instance.label);
+  PlannedOperation operation = NewResourceOperation(OperationKind::kDeleteResource, instance);
   operation.reason.origin = "unused";
   operation.reason.summary =
       absl::StrCat("nobody needs it since ", DayText(*instance.held->unused_since, input_.as_of));
@@ -297,6 +351,41 @@ std::string TargetPlanner::PermissionLabel(const EntitlementIntervals& wanted) c
   return absl::StrCat(object_class, " ", wanted.label);
 }
 
+// The object that something wanted is, or will be, as far as it is known; empty: it is not.
+std::string TargetPlanner::ObjectOf(const EntitlementIntervals& wanted) const {
+  if (wanted.kind != EntitlementRef::Kind::kResource) {
+    const auto found = permission_ids_.find(wanted.entitlement);
+    return found == permission_ids_.end() ? "" : found->second;
+  }
+  const auto found = instances_.find(wanted.entitlement);
+  if (found == instances_.end()) return "";
+  const Instance& instance = found->second;
+  if (!instance.object_id.empty()) return instance.object_id;
+  return instance.predecessor != nullptr ? instance.predecessor->object_id : instance.contested_object;
+}
+
+// A grant of the same object that no rule gives any more: last year's class group, taken over by this year's.
+const Grant* TargetPlanner::HeldThroughAnother(const Case& c, const std::string& entitlement,
+                                               const std::string& object) const {
+  if (object.empty()) return nullptr;
+  for (const auto& [other, grant] : c.permissions) {
+    if (other == entitlement || grant->state != GrantState::kHeld || grant->object_id != object) continue;
+    if (KindOf(other) == KindOf(entitlement) && c.PermissionVerdict(other, input_.as_of) == Verdict::kFalse) {
+      return grant;
+    }
+  }
+  return nullptr;
+}
+
+// A revoke would take away what something else gives, or may give.
+bool TargetPlanner::IsWantedThroughAnother(const Case& c, const Grant& grant) const {
+  if (grant.object_id.empty()) return false;
+  return std::any_of(c.permission_intervals.begin(), c.permission_intervals.end(), [&](const auto& wanted) {
+    return wanted.first != grant.entitlement && OnDay(*wanted.second, input_.as_of) != nullptr &&
+           ObjectOf(*wanted.second) == grant.object_id;
+  });
+}
+
 void TargetPlanner::PlanGrant(Case& c, const EntitlementIntervals& wanted, const SupportedInterval& today) {
   const auto held = c.permissions.find(wanted.entitlement);
   const Grant* grant = held == c.permissions.end() ? nullptr : held->second;
@@ -318,17 +407,22 @@ void TargetPlanner::PlanGrant(Case& c, const EntitlementIntervals& wanted, const
     permission_id = found->second;
     object_class = wanted.entitlement.substr(0, wanted.entitlement.size() - wanted.label.size() - 1);
   }
+  const bool is_kept = HeldThroughAnother(c, wanted.entitlement, permission_id) != nullptr;
   // Never touched by us and there already: taken over. Once we changed it, what was observed may be older than that.
-  const bool is_there = !permission_id.empty() && !c.account_id.empty() &&
-                        (grant == nullptr || grant->generation == 0) &&
-                        index_.IsMember(object_class, permission_id, c.account_id);
+  const bool is_changed = std::any_of(c.permissions.begin(), c.permissions.end(), [&](const auto& known) {
+    return known.second->generation > 0 && (known.second == grant || (known.second->object_id == permission_id &&
+                                                                      known.second->state == GrantState::kAbsent));
+  });
+  const bool is_there = is_kept || (!permission_id.empty() && !c.account_id.empty() && !is_changed &&
+                                    index_.IsMember(object_class, permission_id, c.account_id));
   PlannedOperation operation =
       NewOperation(is_there ? OperationKind::kAdopt : OperationKind::kGrant, c, wanted.entitlement, grant);
   operation.object_class = object_class;
   operation.permission_id = permission_id;
   operation.label = PermissionLabel(wanted);
   if (!depends_on.empty()) operation.depends_on.push_back(depends_on);
-  operation.reason = reasons_.Given(c.person(), today, is_there ? "correlation" : "rules");
+  operation.reason = reasons_.Given(c.person(), today, is_kept ? "succession" : is_there ? "correlation" : "rules");
+  if (is_kept) operation.reason.summary = absl::StrCat("keeps the membership; ", operation.reason.summary);
   Add(std::move(operation), c.is_activated, waits);
 }
 
@@ -377,6 +471,7 @@ void TargetPlanner::PlanPermissions(Case& c) {
     const auto instance = instances_.find(entitlement);
     if (instance != instances_.end() && c.MayHoldAny(instance->second.resource, input_.as_of)) continue;
     if (instance != instances_.end() && instance->second.is_open) continue;
+    if (!loses_account && IsWantedThroughAnother(c, *grant)) continue;
     PlanRevoke(c, *grant);
   }
 }

@@ -108,8 +108,8 @@ TEST_F(Resources, TwoDepartmentsOfOneNameAreBothHeldBackWithOneLine) {
   EXPECT_THAT(world_.Lines(plan), ElementsAre("create 1 account", "enable 1 account"));
   ASSERT_EQ(plan.held_back.size(), 1u);
   EXPECT_EQ(plan.held_back[0].reason,
-            "class group:id-H4D.bio2 and class group:id-Y would have one name, les-x; give them different names at "
-            "systems/ad.yaml:30:3");
+            "class group les-x: class group X of person 1 and class group x of person 1 would have this one name; give "
+            "them different names at systems/ad.yaml:30:3");
 }
 
 TEST_F(Resources, AGroupWhoseNameIsALoginIsHeldBackAndTheLoginStays) {

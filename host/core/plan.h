@@ -66,7 +66,8 @@ struct SupportReason {
 };
 
 struct Reason {
-  // What caused it: "rules", "correlation", "data" (a value changed), "returned", "ended", "period over", "unused".
+  // What caused it: "rules", "correlation", "succession" (it was held through another entitlement), "data" (a value
+  // changed), "returned", "ended", "period over", "unused".
   std::string origin;
   std::string summary;                  // One line: "placement H4D from 24 Nov"; "placement ended 23 Nov".
   std::vector<SupportReason> supports;  // For what is given; for what ends, those that ended last.

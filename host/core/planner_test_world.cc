@@ -367,6 +367,14 @@ void World::CarryResource(const PlannedOperation& operation) {
   found->label = operation.label.substr(operation.object_class.size() + 1);
   found->object_id = operation.object_id;
   found->is_correlated = operation.kind == OperationKind::kAdopt;
+  for (ResourceInstance& before : state.resources) {
+    if (&before == &*found || operation.kind != OperationKind::kAdopt || before.object_id != found->object_id) continue;
+    found->is_correlated = before.is_correlated;
+    before.is_held = false;
+    before.object_id.clear();
+    before.unused_since.reset();
+    ++before.generation;
+  }
   if (operation.kind == OperationKind::kCreateResource) {
     found->object_id = absl::StrCat("guid-", next_object_++);
     AddGroup(found->object_id, found->label);
@@ -380,6 +388,16 @@ void World::CarryPermission(const PlannedOperation& operation, Grant& grant) {
     for (const ResourceInstance& instance : state.resources) {
       if (absl::StrCat(instance.resource, ":", instance.key) == grant.entitlement) grant.object_id = instance.object_id;
     }
+  }
+  const std::string kind = grant.entitlement.substr(0, grant.entitlement.find(':') + 1);
+  for (Grant& before : state.grants) {
+    if (operation.kind != OperationKind::kAdopt || &before == &grant || before.person_id != grant.person_id ||
+        before.object_id != grant.object_id || before.state != GrantState::kHeld ||
+        !absl::StartsWith(before.entitlement, kind)) {
+      continue;
+    }
+    before.state = GrantState::kAbsent;
+    ++before.generation;
   }
   grant.label = operation.label.substr(operation.object_class.size() + 1);
   grant.state = is_gone ? GrantState::kAbsent : GrantState::kHeld;

@@ -88,8 +88,12 @@ class TargetPlanner {
     const SupportedInterval* interval = nullptr;
     int64_t needed_by = 0;
     bool is_used = false, is_activated = false, is_open = false, is_held_back = false;
-    std::string object_id;  // Held or adopted.
-    std::string create_id;  // Of the operation that gives it; empty: it is there.
+    bool is_supported = false;              // A rule gives it to somebody today, or may do so.
+    const Instance* predecessor = nullptr;  // Whose object it takes over: held, of the same name, needed by nobody.
+    bool has_successor = false;
+    std::string contested_object;  // Of the held one of the same name that is still needed.
+    std::string object_id;         // Held or adopted.
+    std::string create_id;         // Of the operation that gives it; empty: it is there.
     Fields fields;
     std::string entitlement() const { return absl::StrCat(resource, ":", key); }
   };
@@ -130,12 +134,20 @@ class TargetPlanner {
   void CollectInstances();
   void CollectNeeds(const Case& c);
   void NameInstances();
+  bool NameInstance(Instance& instance);
+  void SettleOneName(const std::vector<Instance*>& instances);
+  std::string NeederText(const Instance& instance) const;
+  PlannedOperation NewResourceOperation(OperationKind kind, const Instance& instance) const;
   void PlanInstance(Instance& instance);
+  void TakeOver(Instance& instance);
   void PlanUnused(Instance& instance);
   bool AdoptInstance(Instance& instance, const std::string& label_attribute);
   std::string InstanceProblem(const Instance& instance, const std::string& own_object) const;
   void ResolvePermissions();
   void PlanPermissions(Case& c);
+  std::string ObjectOf(const EntitlementIntervals& wanted) const;
+  const Grant* HeldThroughAnother(const Case& c, const std::string& entitlement, const std::string& object) const;
+  bool IsWantedThroughAnother(const Case& c, const Grant& grant) const;
   void PlanGrant(Case& c, const EntitlementIntervals& wanted, const SupportedInterval& today);
   void PlanRevoke(Case& c, const Grant& grant);
   std::string PermissionLabel(const EntitlementIntervals& wanted) const;

@@ -136,7 +136,41 @@ void RecordPermission(const store::Operation& stored, const TargetResult& result
   grant.is_correlated = planned.kind == OperationKind::kAdopt;
   grant.object_id = state.PermissionId(planned);
   grant.label = LabelOf(planned);
+  if (planned.kind == OperationKind::kAdopt) {
+    // A membership that was held through what had this object before is the same membership.
+    for (core::Grant* before : state.OtherGrants(grant)) {
+      ++before->generation;
+      before->state = core::GrantState::kAbsent;
+      before->since = as_of;
+      before->last_operation = planned.id;
+      grant.is_correlated = before->is_correlated;
+      commit.grants.push_back(*before);
+    }
+  }
   commit.grants.push_back(grant);
+}
+
+std::string NameHolder(const core::ResourceInstance& resource) {
+  return absl::StrCat("resource:", resource.resource, ":", resource.key);
+}
+
+// An object has one instance: who held it before holds it no more, and its names go along.
+void TakeOver(core::ResourceInstance& resource, SystemState& state, store::Commit& commit) {
+  for (core::ResourceInstance* before : state.OtherInstances(resource)) {
+    resource.is_correlated = before->is_correlated;
+    resource.desired = before->desired;
+    ++before->generation;
+    before->is_held = false;
+    before->object_id.clear();
+    before->unused_since.reset();
+    before->desired.clear();
+    commit.resources.push_back(*before);
+    for (core::NameEntry& name : state.MoveNames(NameHolder(*before), NameHolder(resource))) {
+      commit.names_released.push_back(name);
+      name.holder = NameHolder(resource);
+      commit.names_reserved.push_back(std::move(name));
+    }
+  }
 }
 
 void RecordResource(const store::Operation& stored, const TargetResult& result, SystemState& state,
@@ -154,6 +188,7 @@ void RecordResource(const store::Operation& stored, const TargetResult& result, 
     resource.is_held = true;
     resource.is_correlated = stored.planned.kind == OperationKind::kAdopt || result.outcome == Outcome::kNoChange;
     resource.object_id = result.object_id.empty() ? stored.planned.object_id : result.object_id;
+    if (stored.planned.kind == OperationKind::kAdopt) TakeOver(resource, state, commit);
     MergeDesired(stored, resource.desired);
   }
   commit.resources.push_back(resource);
@@ -187,6 +222,44 @@ SystemState::SystemState(const core::State& state, const std::string& system) : 
   for (const core::ResourceInstance& resource : state.resources) {
     if (resource.system == system) resources_[absl::StrCat(resource.resource, ":", resource.key)] = resource;
   }
+  for (const core::NameEntry& name : state.names) {
+    if (name.system == system && absl::StartsWith(name.holder, "resource:")) names_.push_back(name);
+  }
+}
+
+std::vector<core::Grant*> SystemState::OtherGrants(const core::Grant& grant) {
+  std::vector<core::Grant*> others;
+  const std::string kind = SplitEntitlement(grant.entitlement).first;
+  for (auto at = grants_.lower_bound({grant.person_id, ""}); at != grants_.end(); ++at) {
+    if (at->first.first != grant.person_id) break;
+    core::Grant& other = at->second;
+    if (other.entitlement != grant.entitlement && other.object_id == grant.object_id && !grant.object_id.empty() &&
+        other.kind == core::EntitlementKind::kPermission && other.state == core::GrantState::kHeld &&
+        SplitEntitlement(other.entitlement).first == kind) {
+      others.push_back(&other);
+    }
+  }
+  return others;
+}
+
+std::vector<core::ResourceInstance*> SystemState::OtherInstances(const core::ResourceInstance& instance) {
+  std::vector<core::ResourceInstance*> others;
+  for (auto& [entitlement, other] : resources_) {
+    if (&other != &instance && other.is_held && !instance.object_id.empty() && other.object_id == instance.object_id) {
+      others.push_back(&other);
+    }
+  }
+  return others;
+}
+
+std::vector<core::NameEntry> SystemState::MoveNames(const std::string& from, const std::string& to) {
+  std::vector<core::NameEntry> moved;
+  for (core::NameEntry& name : names_) {
+    if (name.holder != from) continue;
+    moved.push_back(name);
+    name.holder = to;
+  }
+  return moved;
 }
 
 core::Grant* SystemState::FindGrant(const std::string& person_id, const std::string& entitlement) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/civil_time.h"
@@ -29,6 +30,11 @@ class SystemState {
                        core::EntitlementKind kind);
   core::ResourceInstance* FindResource(const std::string& entitlement);
   core::ResourceInstance& ResourceOf(const core::PlannedOperation& operation);
+  // What else is held of an object: other grants of one kind ("class group:") of a person, other instances.
+  std::vector<core::Grant*> OtherGrants(const core::Grant& grant);
+  std::vector<core::ResourceInstance*> OtherInstances(const core::ResourceInstance& instance);
+  // The names of one instance of a resource ("resource:class group:<key>") go over to another; gives what changed.
+  std::vector<core::NameEntry> MoveNames(const std::string& from, const std::string& to);
 
   // The account, or the permission's object, that an operation speaks of; empty when it is not there.
   std::string AccountId(const core::PlannedOperation& operation);
@@ -39,6 +45,7 @@ class SystemState {
   core::TargetSchema schema_;
   std::map<std::pair<std::string, std::string>, core::Grant> grants_;  // By person and entitlement.
   std::map<std::string, core::ResourceInstance> resources_;            // By entitlement: "class group:<key>".
+  std::vector<core::NameEntry> names_;                                 // Of resources.
 };
 
 // What is sent for a planned operation. `stored.names` has what late names became; `secrets` the values of the

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 
 #include "absl/strings/numbers.h"
 #include "absl/synchronization/mutex.h"
@@ -10,11 +11,19 @@ namespace sluice::api {
 namespace {
 
 constexpr int kDefaultRows = 100;
+constexpr int kBatch = 1000;
+constexpr int kMostExports = 4;
 
 // Writes the export's lines one after the other; the producer waits for each write.
+// Each holds a thread of the pool for as long as its reader takes: there are few at a time.
 class LineWriter final : public grpc::ServerWriteReactor<v1::ExportAuditLine> {
  public:
-  LineWriter(const Backend& backend, int64_t from) {
+  LineWriter(const Backend& backend, int64_t from, std::atomic<int>* open) : open_(open) {
+    if (++*open_ > kMostExports) {
+      Finish({grpc::StatusCode::RESOURCE_EXHAUSTED,
+              absl::StrCat(kMostExports, " exports are under way already; try again when one has ended")});
+      return;
+    }
     backend.engine->context().post([this, backend, from] {
       absl::Status status =
           backend.administration->ExportAudit(from, [this](const std::string& line) { return Write(line); });
@@ -30,7 +39,10 @@ class LineWriter final : public grpc::ServerWriteReactor<v1::ExportAuditLine> {
     absl::MutexLock lock(&mutex_);
     is_broken_ = true;
   }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    --*open_;
+    delete this;
+  }
 
  private:
   bool Write(const std::string& line) {
@@ -47,6 +59,7 @@ class LineWriter final : public grpc::ServerWriteReactor<v1::ExportAuditLine> {
     return !is_broken_;
   }
 
+  std::atomic<int>* const open_;
   absl::Mutex mutex_;
   bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_broken_ ABSL_GUARDED_BY(mutex_) = false;
@@ -64,45 +77,90 @@ class AuditService final : public v1::Audit::CallbackService {
 
   grpc::ServerWriteReactor<v1::ExportAuditLine>* ExportAudit(grpc::CallbackServerContext*,
                                                              const v1::ExportAuditRequest* request) override {
-    return new LineWriter(backend_, request->from());
+    return new LineWriter(backend_, request->from(), &exports_);
   }
 
  private:
+  // The token is the sequence number of the next row to look at: rows that are written meanwhile shift nothing.
   absl::Status List(const v1::ListAuditRowsRequest& request, v1::ListAuditRowsResponse* reply) {
-    int64_t from = 1;
-    if (!request.page_token().empty() && !absl::SimpleAtoi(request.page_token(), &from)) {
-      return absl::InvalidArgumentError("page_token is not one that this list gave");
+    if (request.page_size() < 0) return absl::InvalidArgumentError("page_size is negative");
+    int64_t next = 0;
+    if (!request.page_token().empty() && (!absl::SimpleAtoi(request.page_token(), &next) || next < 1)) {
+      return BadToken(request.page_token());
     }
+    ASSIGN_OR_RETURN(const auto snapshot, backend_.engine->context().store->LoadSnapshot());
     std::string person = IdOf(request.person(), "persons");
     if (!person.empty()) {
-      ASSIGN_OR_RETURN(const auto snapshot, backend_.engine->context().store->LoadSnapshot());
       ASSIGN_OR_RETURN(const core::Person* found, engine::Engine::FindPerson(*snapshot, person));
       person = found->id;
     }
-    const int size = request.page_size() == 0 ? kDefaultRows : request.page_size();
-    while (reply->rows_size() < size) {
-      ASSIGN_OR_RETURN(const auto rows, backend_.engine->context().store->LoadAudit(from, 1000));
-      for (const store::AuditRow& row : rows) {
-        from = row.sequence + 1;
-        const auto json = nlohmann::json::parse(row.json, nullptr, false);
-        if (!person.empty() && (!json.is_object() || json.value("person", json.value("person_id", "")) != person))
-          continue;
-        FillRow(row, json, reply->add_rows());
-        if (reply->rows_size() == size) break;
-      }
-      if (rows.empty()) return absl::OkStatus();
+    const bool is_backward = request.newest_first();
+    if (next == 0) next = 1;
+    if (is_backward && request.page_token().empty()) {
+      ASSIGN_OR_RETURN(next, LastSequence());
     }
-    reply->set_next_page_token(absl::StrCat(from));
+    const int size = request.page_size() == 0 ? kDefaultRows : request.page_size();
+    while (next >= 1) {
+      ASSIGN_OR_RETURN(const auto rows, ReadFrom(next, is_backward));
+      if (rows.empty()) return absl::OkStatus();
+      for (const store::AuditRow& row : rows) {
+        const auto json = nlohmann::json::parse(row.json, nullptr, false);
+        const std::string whose = PersonOf(json);
+        if (person.empty() || whose == person) {
+          if (reply->rows_size() == size) {
+            reply->set_next_page_token(absl::StrCat(row.sequence));
+            return absl::OkStatus();
+          }
+          FillRow(row, json, *snapshot, whose, reply->add_rows());
+        }
+        next = is_backward ? row.sequence - 1 : row.sequence + 1;
+      }
+    }
     return absl::OkStatus();
   }
 
-  static void FillRow(const store::AuditRow& row, const nlohmann::json& json, v1::AuditRow* out) {
+  // Some rows beginning with `next`, in the order asked for; none: there are no more.
+  absl::StatusOr<std::vector<store::AuditRow>> ReadFrom(int64_t next, bool is_backward) {
+    store::Store& store = *backend_.engine->context().store;
+    if (!is_backward) return store.LoadAudit(next, kBatch);
+    const int64_t first = std::max<int64_t>(next - kBatch + 1, 1);
+    ASSIGN_OR_RETURN(auto rows, store.LoadAudit(first, static_cast<int>(next - first + 1)));
+    std::reverse(rows.begin(), rows.end());
+    return rows;
+  }
+
+  // Rows are numbered from 1 without a gap: a few questions find the last one. 0: there is none.
+  absl::StatusOr<int64_t> LastSequence() {
+    store::Store& store = *backend_.engine->context().store;
+    int64_t there = 0, beyond = 1;
+    for (;; beyond *= 2) {
+      ASSIGN_OR_RETURN(const auto rows, store.LoadAudit(beyond, 1));
+      if (rows.empty()) break;
+      there = beyond;
+    }
+    while (there + 1 < beyond) {
+      const int64_t middle = there + (beyond - there) / 2;
+      ASSIGN_OR_RETURN(const auto rows, store.LoadAudit(middle, 1));
+      (rows.empty() ? beyond : there) = middle;
+    }
+    return there;
+  }
+
+  static std::string PersonOf(const nlohmann::json& row) {
+    if (!row.is_object()) return "";
+    const auto found = row.find("person");
+    return found != row.end() && found->is_string() ? found->get<std::string>() : "";
+  }
+
+  static void FillRow(const store::AuditRow& row, const nlohmann::json& json, const core::Snapshot& snapshot,
+                      const std::string& person, v1::AuditRow* out) {
     out->set_sequence(row.sequence);
     out->set_hash(row.hash);
     SetStruct(json, out->mutable_row());
+    FillPerson(snapshot, person, out);
     for (const store::AuditRow::Personal& personal : row.personal) {
       const auto change = nlohmann::json::parse(personal.json, nullptr, false);
-      if (!change.is_array() || change.size() != 3) continue;
+      if (!change.is_array() || change.size() != 3 || !change[0].is_string()) continue;
       v1::AttributeChange* line = out->add_personal();
       line->set_attribute(change[0].get<std::string>());
       const auto before = core::ValueFromJson(change[1]), after = core::ValueFromJson(change[2]);
@@ -112,6 +170,7 @@ class AuditService final : public v1::Audit::CallbackService {
   }
 
   const Backend backend_;
+  std::atomic<int> exports_ = 0;
 };
 
 }  // namespace

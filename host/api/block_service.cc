@@ -1,6 +1,7 @@
 #include <algorithm>
+#include <map>
+#include <memory>
 
-#include "absl/strings/match.h"
 #include "host/api/call_internal.h"
 #include "host/api/translate_internal.h"
 #include "host/base/status.h"
@@ -30,7 +31,7 @@ class BlockService final : public v1::Blocks::CallbackService {
 
   grpc::ServerUnaryReactor* GetBlock(grpc::CallbackServerContext* context, const v1::GetBlockRequest* request,
                                      v1::Block* reply) override {
-    return Answer(backend_, context, [this, request, reply] { return Get(IdOf(request->name(), "blocks"), reply); });
+    return Answer(backend_, context, [this, request, reply] { return Get(*request, reply); });
   }
 
   grpc::ServerUnaryReactor* ApproveBlock(grpc::CallbackServerContext* context, const v1::DecideBlockRequest* request,
@@ -47,40 +48,73 @@ class BlockService final : public v1::Blocks::CallbackService {
                                    v1::Block* reply, bool is_approved) {
     const engine::Actor actor = backend_.ActorOf(*context, request->reason());
     return Answer(backend_, context, [this, actor, request, reply, is_approved]() -> absl::Status {
-      ASSIGN_OR_RETURN(const store::BlockRecord block,
-                       backend_.engine->Decide(actor, IdOf(request->name(), "blocks"), is_approved));
+      ASSIGN_OR_RETURN(const std::string id, RequiredId(request->name(), "blocks"));
+      ASSIGN_OR_RETURN(const store::BlockRecord block, backend_.engine->Decide(actor, id, is_approved));
       Fill(block, reply);
       return absl::OkStatus();
     });
   }
 
-  absl::Status Get(const std::string& id, v1::Block* reply) {
-    store::Store& store = *backend_.engine->context().store;
-    ASSIGN_OR_RETURN(const auto blocks, store.LoadBlocks());
-    const store::BlockRecord* found = nullptr;
-    for (const store::BlockRecord& block : blocks) {
-      if (!absl::StartsWith(block.id, id)) continue;
-      if (found != nullptr) return absl::InvalidArgumentError(absl::StrCat("several blocks begin with ", id));
-      found = &block;
-    }
-    if (found == nullptr)
-      return absl::NotFoundError(absl::StrCat("there is no block ", id, "; see: sluice block list"));
+  absl::Status Get(const v1::GetBlockRequest& request, v1::Block* reply) {
+    ASSIGN_OR_RETURN(const std::string id, RequiredId(request.name(), "blocks"));
+    ASSIGN_OR_RETURN(const auto blocks, backend_.engine->context().store->LoadBlocks());
+    ASSIGN_OR_RETURN(const store::BlockRecord* found,
+                     FindByPrefix(blocks, id, "block", [](const auto& one) { return one.id; }));
     Fill(*found, reply);
-    ASSIGN_OR_RETURN(const auto snapshot, store.LoadSnapshot());
+    const core::SystemSpec* spec = backend_.engine->context().configuration()->FindSystem(found->system);
+    if (spec == nullptr) return absl::OkStatus();  // Of the host itself: the verdict says all there is to say.
+    return spec->is_source ? AddPeople(*found, reply) : AddOperations(*found, reply);
+  }
+
+  // Of a target: the operations that wait, as the plan has them now.
+  absl::Status AddOperations(const store::BlockRecord& block, v1::Block* reply) {
+    ASSIGN_OR_RETURN(const auto snapshot, backend_.engine->context().store->LoadSnapshot());
     std::map<std::string, const core::PlannedOperation*> operations;
     core::Plan plan;
     if (const auto world = backend_.engine->CurrentWorld(); world.ok()) plan = core::MakePlan(world->input());
     for (const core::PlannedOperation& operation : plan.operations) operations[operation.id] = &operation;
-    for (const std::string& item : found->ids) {
+    for (const std::string& item : block.ids) {
       v1::BlockItem* row = reply->add_items();
       row->set_id(item);
-      if (auto operation = operations.find(item); operation != operations.end()) {
-        FillPerson(*snapshot, operation->second->person_id, row);
-        row->set_summary(absl::StrCat(core::OperationKindName(operation->second->kind), " ", operation->second->label,
-                                      ": ", operation->second->reason.summary));
-      } else if (snapshot->Find(item) != nullptr) {
-        FillPerson(*snapshot, item, row);
+      auto found = operations.find(item);
+      if (found == operations.end()) {
+        row->set_summary("no longer part of the plan");
+        continue;
       }
+      const core::PlannedOperation& operation = *found->second;
+      FillPerson(*snapshot, operation.person_id, row);
+      row->set_summary(absl::StrCat(core::OperationKindName(operation.kind), " ", operation.label));
+      if (!operation.reason.summary.empty())
+        row->set_summary(absl::StrCat(row->summary(), ": ", operation.reason.summary));
+    }
+    return absl::OkStatus();
+  }
+
+  // Of a source: the people whom its waiting reading would add, end or change.
+  absl::Status AddPeople(const store::BlockRecord& block, v1::Block* reply) {
+    store::Store& store = *backend_.engine->context().store;
+    ASSIGN_OR_RETURN(const auto snapshot, store.LoadSnapshot());
+    std::shared_ptr<const core::Snapshot> next;
+    if (const auto raw = store.LoadRawSet(block.system, /*candidate=*/true); raw.ok()) {
+      const absl::CivilDay today = backend_.engine->calendar().Today();
+      const auto configuration = backend_.engine->context().configuration();
+      ASSIGN_OR_RETURN(const engine::Candidate candidate,
+                       backend_.engine->snapshots().Make(*configuration, block.system, *raw, today));
+      next = std::make_shared<const core::Snapshot>(candidate.snapshot);
+    }
+    for (const std::string& item : block.ids) {
+      v1::BlockItem* row = reply->add_items();
+      row->set_id(item);
+      const core::Person* before = snapshot->Find(item);
+      const core::Person* after = next == nullptr ? nullptr : next->Find(item);
+      if (before == nullptr && after == nullptr) continue;  // Not a person: a scope that lost half of what it held.
+      FillPerson(before != nullptr ? *snapshot : *next, item, row);
+      if (next == nullptr) continue;
+      row->set_summary(before == nullptr                       ? "new"
+                       : after == nullptr || after->last_seen  ? "gone"
+                       : before->last_seen                     ? "back"
+                       : after->held_back != before->held_back ? "held back"
+                                                               : "changed");
     }
     return absl::OkStatus();
   }

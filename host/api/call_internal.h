@@ -8,6 +8,9 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "host/api/administration.h"
 #include "host/api/peers.h"
 #include "host/engine/engine.h"
@@ -30,10 +33,14 @@ inline grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
 }
 
+// The school's time zone, in every answer's initial metadata: who shows times shows them as the school has them.
+inline constexpr char kTimeZoneKey[] = "sluice-time-zone";
+
 // `handler` returns an absl::Status; it may take its time.
 template <typename Handler>
 grpc::ServerUnaryReactor* Answer(const Backend& backend, grpc::CallbackServerContext* context, Handler handler) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  context->AddInitialMetadata(kTimeZoneKey, backend.engine->context().configuration()->time_zone_name);
   backend.engine->context().post(
       [reactor, handler = std::move(handler)]() mutable { reactor->Finish(ToGrpc(handler())); });
   return reactor;
@@ -44,10 +51,33 @@ struct Page {
   size_t from = 0, to = 0;
   std::string next_token;
 };
+absl::Status BadToken(const std::string& token);
 absl::StatusOr<Page> PageOf(size_t size, int page_size, const std::string& token);
 
 // "systems/ad" or "ad" -> "ad".
 std::string IdOf(const std::string& name, absl::string_view collection);
+// The same of a name that must be there: INVALID_ARGUMENT when it is empty, so that nothing is the beginning of
+// everything.
+absl::StatusOr<std::string> RequiredId(const std::string& name, absl::string_view collection);
+
+// The one of `items` whose id is `id` or begins with it; `noun` is what one is called ("block"). INVALID_ARGUMENT:
+// several. NOT_FOUND: none. `id_of` gives an item's id.
+template <typename Items, typename IdOfItem>
+absl::StatusOr<const typename Items::value_type*> FindByPrefix(const Items& items, const std::string& id,
+                                                               const std::string& noun, IdOfItem id_of) {
+  const typename Items::value_type* found = nullptr;
+  int count = 0;
+  for (const auto& item : items) {
+    if (id_of(item) == id) return &item;
+    if (!absl::StartsWith(id_of(item), id)) continue;
+    found = &item;
+    ++count;
+  }
+  if (count == 1) return found;
+  if (count == 0)
+    return absl::NotFoundError(absl::StrCat("there is no ", noun, " ", id, "; see: sluice ", noun, " list"));
+  return absl::InvalidArgumentError(absl::StrCat(count, " ", noun, "s begin with ", id, "; give more of the id"));
+}
 
 std::unique_ptr<grpc::Service> MakeHostService(const Backend& backend);
 std::unique_ptr<grpc::Service> MakeConfigurationService(const Backend& backend);

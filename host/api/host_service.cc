@@ -24,6 +24,7 @@ class HostService final : public v1::Host::CallbackService {
     SetTime(context.clock->Now(), reply->mutable_time());
     reply->set_as_of(DateOf(backend_.engine->calendar().Today()));
     reply->set_store("sqlite");
+    reply->set_time_zone(configuration->time_zone_name);
     ASSIGN_OR_RETURN(const auto snapshot, context.store->LoadSnapshot());
     Fill(*snapshot, reply->mutable_snapshot());
     ASSIGN_OR_RETURN(const auto blocks, context.store->LoadBlocks());

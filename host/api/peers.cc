@@ -14,9 +14,12 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "host/base/status.h"
 
 namespace sluice::api {
 namespace {
+
+constexpr int kPauseMs = 100;
 
 std::string UserName(uid_t uid) {
   char buffer[4096];
@@ -29,6 +32,19 @@ std::string UserName(uid_t uid) {
 
 absl::Status SystemError(absl::string_view what, const std::string& path) {
   return absl::UnavailableError(absl::StrCat(what, " ", path, ": ", std::strerror(errno)));
+}
+
+// The socket file of a host that is gone. Anything else that bears the name is somebody's, and stays.
+absl::Status RemoveStale(const std::string& path) {
+  struct stat found = {};
+  if (lstat(path.c_str(), &found) != 0) {
+    return errno == ENOENT ? absl::OkStatus() : SystemError("cannot look at", path);
+  }
+  if (!S_ISSOCK(found.st_mode)) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(path, " is there and is not a socket; name another one with --socket, or remove it"));
+  }
+  return unlink(path.c_str()) == 0 ? absl::OkStatus() : SystemError("cannot replace", path);
 }
 
 }  // namespace
@@ -46,7 +62,7 @@ absl::StatusOr<std::unique_ptr<Peers>> Peers::Listen(const std::string& path, st
   const bool answers = connect(probe, name, sizeof address) == 0;
   close(probe);
   if (answers) return absl::AlreadyExistsError(absl::StrCat("another host already listens on ", path));
-  unlink(path.c_str());
+  RETURN_IF_ERROR(RemoveStale(path));
   const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (listener < 0 || bind(listener, name, sizeof address) != 0 || chmod(path.c_str(), 0660) != 0 ||
       listen(listener, 64) != 0) {
@@ -67,25 +83,39 @@ Peers::Peers(std::string path, int listener, int wake_read, int wake_write, std:
       listener_(listener),
       wake_read_(wake_read),
       wake_write_(wake_write),
-      accepted_(std::move(accepted)),
-      thread_([this] { Accept(); }) {}
+      accepted_(std::move(accepted)) {
+  struct stat made = {};
+  if (lstat(path_.c_str(), &made) == 0) {
+    device_ = made.st_dev;
+    inode_ = made.st_ino;
+  }
+  thread_ = std::thread([this] { Accept(); });
+}
 
 Peers::~Peers() {
   close(wake_write_);
   thread_.join();
   close(wake_read_);
   close(listener_);
-  unlink(path_.c_str());
+  struct stat found = {};
+  if (lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_) unlink(path_.c_str());
 }
 
 void Peers::Accept() {
   for (;;) {
     pollfd watched[2] = {{listener_, POLLIN, 0}, {wake_read_, POLLIN, 0}};
-    if (poll(watched, 2, -1) < 0 && errno != EINTR) return;
+    if (poll(watched, 2, -1) < 0) {
+      if (errno == EINTR) continue;
+      return;
+    }
     if (watched[1].revents != 0) return;
     if (watched[0].revents == 0) continue;
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0) continue;
+    if (fd < 0) {
+      // Too many open files: the connection waits in the kernel's queue.
+      if (errno == EMFILE || errno == ENFILE) poll(&watched[1], 1, kPauseMs);
+      continue;
+    }
     ucred credentials = {};
     socklen_t size = sizeof credentials;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {

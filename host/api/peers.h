@@ -2,9 +2,12 @@
 // (SO_PEERCRED).
 //
 // The accepting thread owns the listening descriptor. NameOf is thread-safe. A socket file of a host that is gone is
-// replaced; one that answers is not.
+// replaced; one that answers is not, and neither is
+// anything else of that name.
 #ifndef SLUICE_HOST_API_PEERS_H_
 #define SLUICE_HOST_API_PEERS_H_
+
+#include <sys/types.h>
 
 #include <functional>
 #include <map>
@@ -33,6 +36,8 @@ class Peers {
   const std::string path_;
   const int listener_, wake_read_, wake_write_;
   const std::function<void(int)> accepted_;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;  // Of the socket file: another host's, made since, is left alone.
   mutable absl::Mutex mutex_;
   std::map<int, std::string> names_
       ABSL_GUARDED_BY(mutex_);  // By descriptor: overwritten when the number is used again.

@@ -21,8 +21,8 @@ class PlanService final : public v1::Plans::CallbackService {
   grpc::ServerUnaryReactor* GetPlan(grpc::CallbackServerContext* context, const v1::GetPlanRequest* request,
                                     v1::Plan* reply) override {
     return Answer(backend_, context, [this, request, reply]() -> absl::Status {
-      ASSIGN_OR_RETURN(const core::Plan plan,
-                       backend_.engine->context().store->LoadPlan(IdOf(request->name(), "plans")));
+      ASSIGN_OR_RETURN(const std::string hash, RequiredId(request->name(), "plans"));
+      ASSIGN_OR_RETURN(const core::Plan plan, backend_.engine->context().store->LoadPlan(hash));
       return Show(plan, reply);
     });
   }

@@ -1,54 +1,44 @@
-#include <atomic>
+#include <map>
 
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "host/api/call_internal.h"
+#include "host/api/run_watchers_internal.h"
 #include "host/api/translate_internal.h"
 #include "host/base/status.h"
 
 namespace sluice::api {
 namespace {
 
-constexpr absl::Duration kWatchPatience = absl::Seconds(10);
+constexpr int kMostRuns = 1000;
 
-// Writes the run each time that it changes, until it has ended.
-class RunWriter final : public grpc::ServerWriteReactor<v1::Run> {
- public:
-  RunWriter(const Backend& backend, std::string id) : backend_(backend), id_(std::move(id)) { Next(); }
-
-  void OnWriteDone(bool ok) override {
-    if (!ok || is_last_) {
-      Finish(grpc::Status::OK);
-    } else {
-      Next();
-    }
+// "3 operations: 1 create, 2 grant; 2 wait for a decision"
+std::string Outlook(const core::Plan& plan) {
+  std::map<core::OperationKind, int> kinds;
+  int ready = 0, blocked = 0, waiting = 0, observing = 0;
+  for (const core::PlannedOperation& operation : plan.operations) {
+    ready += operation.status == core::OperationStatus::kReady;
+    blocked += operation.status == core::OperationStatus::kBlocked;
+    waiting += operation.status == core::OperationStatus::kWaiting;
+    observing += operation.status == core::OperationStatus::kObserving;
+    if (operation.status == core::OperationStatus::kReady) ++kinds[operation.kind];
   }
-  void OnCancel() override { is_cancelled_ = true; }
-  void OnDone() override { delete this; }
-
- private:
-  void Next() {
-    backend_.engine->context().post([this] {
-      auto view = backend_.engine->runs().Watch(id_, version_, kWatchPatience);
-      if (!view.ok()) return Finish(ToGrpc(view.status()));
-      if (is_cancelled_) return Finish(grpc::Status::CANCELLED);
-      if (version_ == 0) version_ = 1;
-      message_.Clear();
-      Fill(*view, &message_);
-      is_last_ = view->run.ended.has_value();
-      StartWrite(&message_);
-    });
+  std::vector<std::string> parts;
+  for (const auto& [kind, count] : kinds) {
+    parts.push_back(absl::StrCat(count, " ", absl::StrReplaceAll(core::OperationKindName(kind), {{"_", " "}})));
   }
-
-  const Backend backend_;
-  const std::string id_;
-  int64_t version_ = 0;
-  v1::Run message_;
-  bool is_last_ = false;
-  std::atomic<bool> is_cancelled_ = false;
-};
+  std::string line = ready == 0   ? "nothing to carry out"
+                     : ready == 1 ? absl::StrCat("1 operation: ", parts.front())
+                                  : absl::StrCat(ready, " operations: ", absl::StrJoin(parts, ", "));
+  if (blocked > 0) absl::StrAppend(&line, "; ", blocked, blocked == 1 ? " waits" : " wait", " for a decision");
+  if (waiting > 0) absl::StrAppend(&line, "; ", waiting, waiting == 1 ? " waits" : " wait", " for one of those");
+  if (observing > 0) absl::StrAppend(&line, "; ", observing, " only observed");
+  return line;
+}
 
 class RunService final : public v1::Runs::CallbackService {
  public:
-  explicit RunService(const Backend& backend) : backend_(backend) {}
+  explicit RunService(const Backend& backend) : backend_(backend), watchers_(backend.engine) {}
 
   grpc::ServerUnaryReactor* StartImport(grpc::CallbackServerContext* context, const v1::StartImportRequest* request,
                                         v1::Run* reply) override {
@@ -66,17 +56,22 @@ class RunService final : public v1::Runs::CallbackService {
     const engine::Actor actor = backend_.ActorOf(*context);
     return Answer(backend_, context, [this, actor, request, reply]() -> absl::Status {
       ASSIGN_OR_RETURN(const std::string run, backend_.engine->StartEnforcement(actor, IdOf(request->plan(), "plans")));
-      return Show(run, reply);
+      RETURN_IF_ERROR(Show(run, reply));
+      if (absl::StatusOr<core::Plan> plan = backend_.engine->context().store->LoadPlan(reply->plan()); plan.ok()) {
+        reply->set_summary(Outlook(*plan));
+      }
+      return absl::OkStatus();
     });
   }
 
   grpc::ServerUnaryReactor* GetRun(grpc::CallbackServerContext* context, const v1::GetRunRequest* request,
                                    v1::RunDetail* reply) override {
     return Answer(backend_, context, [this, request, reply]() -> absl::Status {
-      RETURN_IF_ERROR(Show(IdOf(request->name(), "runs"), reply->mutable_run()));
+      ASSIGN_OR_RETURN(const std::string id, Find(request->name()));
+      RETURN_IF_ERROR(Show(id, reply->mutable_run()));
       store::Store& store = *backend_.engine->context().store;
       ASSIGN_OR_RETURN(const auto snapshot, store.LoadSnapshot());
-      ASSIGN_OR_RETURN(const auto operations, store.LoadOperations(IdOf(reply->run().name(), "runs")));
+      ASSIGN_OR_RETURN(const auto operations, store.LoadOperations(id));
       for (const store::Operation& operation : operations) Fill(operation, *snapshot, reply->add_operations());
       return absl::OkStatus();
     });
@@ -84,26 +79,25 @@ class RunService final : public v1::Runs::CallbackService {
 
   grpc::ServerUnaryReactor* ListRuns(grpc::CallbackServerContext* context, const v1::ListRunsRequest* request,
                                      v1::ListRunsResponse* reply) override {
-    return Answer(backend_, context, [this, request, reply]() -> absl::Status {
-      ASSIGN_OR_RETURN(const auto runs, backend_.engine->context().store->LoadRuns(1000));
-      ASSIGN_OR_RETURN(const Page page, PageOf(runs.size(), request->page_size(), request->page_token()));
-      for (size_t i = page.from; i < page.to; ++i) Fill(runs[i], reply->add_runs());
-      reply->set_next_page_token(page.next_token);
-      return absl::OkStatus();
-    });
+    return Answer(backend_, context, [this, request, reply]() -> absl::Status { return List(*request, reply); });
   }
 
   grpc::ServerUnaryReactor* StopRun(grpc::CallbackServerContext* context, const v1::GetRunRequest* request,
                                     v1::Run* reply) override {
     const engine::Actor actor = backend_.ActorOf(*context);
     return Answer(backend_, context, [this, actor, request, reply]() -> absl::Status {
-      RETURN_IF_ERROR(backend_.engine->StopRun(actor, IdOf(request->name(), "runs")));
-      return Show(IdOf(request->name(), "runs"), reply);
+      ASSIGN_OR_RETURN(const std::string id, Find(request->name()));
+      RETURN_IF_ERROR(Show(id, reply));
+      if (reply->has_ended()) {
+        return absl::FailedPreconditionError(absl::StrCat("run ", id.substr(0, 8), " has ended: ", reply->state()));
+      }
+      RETURN_IF_ERROR(backend_.engine->StopRun(actor, id));
+      return Show(id, reply);
     });
   }
 
   grpc::ServerWriteReactor<v1::Run>* WatchRun(grpc::CallbackServerContext*, const v1::GetRunRequest* request) override {
-    return new RunWriter(backend_, IdOf(request->name(), "runs"));
+    return watchers_.Watch([this, name = request->name()] { return Find(name); });
   }
 
  private:
@@ -114,7 +108,29 @@ class RunService final : public v1::Runs::CallbackService {
     return absl::OkStatus();
   }
 
+  // The token is the id of the last run of a page: runs that begin meanwhile shift nothing.
+  absl::Status List(const v1::ListRunsRequest& request, v1::ListRunsResponse* reply) {
+    ASSIGN_OR_RETURN(const auto runs, backend_.engine->context().store->LoadRuns(kMostRuns));
+    size_t from = 0;
+    if (!request.page_token().empty()) {
+      while (from < runs.size() && runs[from].id != request.page_token()) ++from;
+      if (from++ == runs.size()) return BadToken(request.page_token());
+    }
+    ASSIGN_OR_RETURN(const Page page, PageOf(runs.size() - from, request.page_size(), ""));
+    for (size_t i = 0; i < page.to; ++i) Fill(runs[from + i], reply->add_runs());
+    if (!page.next_token.empty()) reply->set_next_page_token(runs[from + page.to - 1].id);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::string> Find(const std::string& name) {
+    ASSIGN_OR_RETURN(const std::string id, RequiredId(name, "runs"));
+    ASSIGN_OR_RETURN(const auto runs, backend_.engine->context().store->LoadRuns(kMostRuns));
+    ASSIGN_OR_RETURN(const store::Run* run, FindByPrefix(runs, id, "run", [](const auto& one) { return one.id; }));
+    return run->id;
+  }
+
   const Backend backend_;
+  RunWatchers watchers_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "host/api/server.h"
 
 #include <grpcpp/server_posix.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <vector>
@@ -26,7 +27,11 @@ class GrpcServer final : public Server {
                        absl::MutexLock lock(&mutex_);
                        mutex_.Await(absl::Condition(
                            +[](GrpcServer* self) { return self->server_ != nullptr || self->is_ending_; }, this));
-                       if (!is_ending_) grpc::AddInsecureChannelFromFd(server_.get(), fd);
+                       if (is_ending_) {
+                         close(fd);
+                       } else {
+                         grpc::AddInsecureChannelFromFd(server_.get(), fd);
+                       }
                      }));
     backend_.peers = peers_.get();
     for (const auto make : {MakeHostService, MakeConfigurationService, MakeSystemService, MakePersonService,
@@ -49,8 +54,9 @@ class GrpcServer final : public Server {
       absl::MutexLock lock(&mutex_);
       is_ending_ = true;
     }
-    peers_.reset();
+    // Calls that begin until then still ask who their peer is.
     if (server_) server_->Shutdown(absl::ToChronoTime(absl::Now() + kPatience));
+    peers_.reset();
   }
 
  private:
@@ -71,12 +77,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& socket,
   return server;
 }
 
+absl::Status BadToken(const std::string& token) {
+  return absl::InvalidArgumentError(absl::StrCat("page_token \"", token, "\" is not one that this list gave"));
+}
+
 absl::StatusOr<Page> PageOf(size_t size, int page_size, const std::string& token) {
   Page page;
   if (page_size < 0) return absl::InvalidArgumentError("page_size is negative");
-  if (!token.empty() && (!absl::SimpleAtoi(token, &page.from) || page.from > size)) {
-    return absl::InvalidArgumentError(absl::StrCat("page_token \"", token, "\" is not one that this list gave"));
-  }
+  if (!token.empty() && (!absl::SimpleAtoi(token, &page.from) || page.from > size)) return BadToken(token);
   page.to = std::min(size, page.from + static_cast<size_t>(page_size == 0 ? kDefaultPage : page_size));
   if (page.to < size) page.next_token = absl::StrCat(page.to);
   return page;
@@ -86,6 +94,12 @@ std::string IdOf(const std::string& name, absl::string_view collection) {
   absl::string_view id = name;
   absl::ConsumePrefix(&id, absl::StrCat(collection, "/"));
   return std::string(id);
+}
+
+absl::StatusOr<std::string> RequiredId(const std::string& name, absl::string_view collection) {
+  std::string id = IdOf(name, collection);
+  if (id.empty()) return absl::InvalidArgumentError(absl::StrCat("a name is missing: ", collection, "/<id>, or an id"));
+  return id;
 }
 
 }  // namespace sluice::api

@@ -264,6 +264,7 @@ void Fill(const core::Plan& plan, const engine::World& world, v1::Plan* out) {
     row->set_count_limit(verdict.count_limit.value_or(0));
     row->set_percent_limit(verdict.percent_limit.value_or(0));
     row->set_is_reached(verdict.is_reached);
+    row->set_observing(verdict.observing);
   }
   for (const core::HeldBack& held : plan.held_back) {
     v1::HeldBack* row = out->add_held_back();

@@ -105,8 +105,8 @@ struct PlannedOperation {
 struct Block {
   std::string id;  // UuidOf(system, kind, detail): the same group, the same id on all days.
   std::string system;
-  std::string kind;  // "retire"; "revoke" with detail "group docenten" for the half rule.
-  std::string detail;
+  std::string kind;              // "retire"; "revoke" with a detail for the half rule:
+  std::string detail;            // "group docenten", "class group" (all instances of that resource).
   std::vector<std::string> ids;  // Operations that wait, sorted.
   std::string verdict;           // "retire 24 of 20, 2.4 % of 3 %"
   bool is_approved = false;      // All of its operations are covered: they are ready.

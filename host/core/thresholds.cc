@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "host/base/hash.h"
 
 namespace sluice::core {
@@ -59,6 +60,13 @@ struct Group {
   std::vector<PlannedOperation*> counted;
 };
 
+// What one permission would lose, and how much of it is held.
+struct Loss {
+  const std::vector<PlannedOperation*>* operations = nullptr;
+  int64_t held = 0;
+  int64_t lost() const { return static_cast<int64_t>(operations->size()); }
+};
+
 class Limiter {
  public:
   Limiter(const Configuration& configuration, const State& state, Plan& plan)
@@ -78,7 +86,16 @@ class Limiter {
         revokes[{operation.system, operation.entitlement}].push_back(&operation);
       }
     }
-    for (const auto& [permission, operations] : revokes) CheckHalf(permission.first, permission.second, operations);
+    std::map<std::pair<std::string, std::string>, std::vector<Loss>> losses;  // System, what is lost half of.
+    for (const auto& [permission, operations] : revokes) {
+      const auto& [system, entitlement] = permission;
+      const Loss loss{&operations, held_[system].by_permission[entitlement]};
+      if (loss.lost() < kHalfRuleFrom || 2 * loss.lost() < loss.held) continue;
+      std::string detail = ResourceOf(system, entitlement);
+      if (detail.empty()) detail = operations.front()->label;
+      losses[{system, std::move(detail)}].push_back(loss);
+    }
+    for (const auto& [key, group] : losses) BlockHalf(key.first, key.second, group);
     for (const auto& [key, group] : groups) CheckKind(key.first, key.second, group);
     std::sort(plan_.blocks.begin(), plan_.blocks.end(), [](const Block& a, const Block& b) {
       return std::tie(a.system, a.kind, a.detail) < std::tie(b.system, b.kind, b.detail);
@@ -87,13 +104,33 @@ class Limiter {
   }
 
  private:
-  void CheckHalf(const std::string& system, const std::string& entitlement,
-                 const std::vector<PlannedOperation*>& operations) {
-    const int64_t lost = static_cast<int64_t>(operations.size());
-    const int64_t held = held_[system].by_permission[entitlement];
-    if (lost < kHalfRuleFrom || 2 * lost < held) return;
-    const std::string& label = operations.front()->label;
-    Wait(system, "revoke", label, absl::StrCat(label, " would lose ", lost, " of ", held, " members"), operations);
+  // The resource of which an entitlement is an instance; empty: it is a permission of its own.
+  std::string ResourceOf(const std::string& system, const std::string& entitlement) const {
+    std::string name = entitlement.substr(0, entitlement.find(':'));
+    const SystemSpec* spec = configuration_.FindSystem(system);
+    if (spec != nullptr && spec->resources.contains(name)) return name;
+    const bool is_known = std::any_of(
+        state_.resources.begin(), state_.resources.end(),
+        [&](const ResourceInstance& instance) { return instance.system == system && instance.resource == name; });
+    return is_known ? name : "";
+  }
+
+  // One block for all instances of a resource, so that a new school year asks one question.
+  void BlockHalf(const std::string& system, const std::string& detail, const std::vector<Loss>& losses) {
+    std::vector<PlannedOperation*> operations;
+    const Loss* worst = &losses.front();
+    for (const Loss& loss : losses) {
+      operations.insert(operations.end(), loss.operations->begin(), loss.operations->end());
+      if (loss.lost() > worst->lost()) worst = &loss;
+    }
+    absl::string_view label = worst->operations->front()->label;
+    std::string verdict = absl::StrCat(label, " would lose ", worst->lost(), " of ", worst->held, " members");
+    if (losses.size() > 1) {
+      absl::ConsumePrefix(&label, absl::StrCat(worst->operations->front()->object_class, " "));
+      verdict = absl::StrCat(losses.size(), " of ", detail, " would lose at least half of their members, as ", label,
+                             ": ", worst->lost(), " of ", worst->held);
+    }
+    Wait(system, "revoke", detail, std::move(verdict), operations);
   }
 
   void CheckKind(const std::string& system, OperationKind kind, const Group& group) {

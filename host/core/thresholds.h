@@ -1,7 +1,8 @@
 // The limits that stop a kind of operations before the first of them runs.
 //
 // Pure. Only the kind that reached its limit waits, and what depends on it. An approval covers the operations that
-// somebody saw; a group that has gained one is waiting again as a whole.
+// somebody saw; a group that has gained one is waiting again as a whole. Permissions that would lose half of their
+// members wait each in a block of its own, instances of one resource in one together.
 #ifndef SLUICE_HOST_CORE_THRESHOLDS_H_
 #define SLUICE_HOST_CORE_THRESHOLDS_H_
 

@@ -119,10 +119,53 @@ TEST_F(SchoolYear, APermissionThatWouldLoseHalfWaitsByItself) {
   const Plan plan = world_.Make();
   ASSERT_EQ(plan.blocks.size(), 1u);
   EXPECT_EQ(plan.blocks[0].kind, "revoke");
-  EXPECT_EQ(plan.blocks[0].detail, "group les-h4d.bio2");
+  EXPECT_EQ(plan.blocks[0].detail, "class group");
   EXPECT_EQ(plan.blocks[0].verdict, "group les-h4d.bio2 would lose 15 of 30 members");
   EXPECT_THAT(StatusOf(plan, OperationKind::kRevoke), Each(OperationStatus::kBlocked));
   EXPECT_THAT(StatusOf(plan, OperationKind::kRetire), Each(OperationStatus::kReady));
+}
+
+TEST_F(SchoolYear, AllInstancesOfAResourceThatWouldLoseHalfWaitInOneBlock) {
+  for (int i = 30; i < 36; ++i) world_.AddPupil(absl::StrCat(i), "Sem", absl::StrCat("Bakker", i), "V6A");
+  for (int i = 36; i < 40; ++i) world_.AddPupil(absl::StrCat(i), "Sem", absl::StrCat("Bakker", i), "V6B");
+  world_.Run();
+  Leave(0, 40);
+  const Plan plan = world_.Make();
+  ASSERT_EQ(plan.blocks.size(), 1u);
+  EXPECT_EQ(plan.blocks[0].detail, "class group");
+  EXPECT_EQ(plan.blocks[0].verdict,
+            "2 of class group would lose at least half of their members, as les-h4d.bio2: 30 of 30");
+  EXPECT_EQ(plan.blocks[0].ids.size(), 36u);  // The four of V6B are too few to ask.
+  EXPECT_EQ(plan.blocks[0].id, BlockId("ad", "revoke", "class group"));
+  world_.state.approvals.push_back(
+      {plan.blocks[0].id, "ad", "revoke", {plan.blocks[0].ids.begin(), plan.blocks[0].ids.end()}});
+  EXPECT_THAT(StatusOf(world_.Make(), OperationKind::kRevoke), Each(OperationStatus::kReady));
+}
+
+TEST_F(SchoolYear, APermissionThatWouldLoseHalfHasABlockOfItsOwnBesideTheResources) {
+  for (const char* name : {"laptops", "lockers"}) {
+    world_.AddGroup(name, name);
+    world_.AddRule(name, testing::SomeContract({testing::Equals("contract.type", "placement")}),
+                   {absl::StrCat("ad/group:", name)});
+  }
+  world_.Run();
+  Leave(0, 15);
+  std::vector<std::string> details;
+  for (const Block& block : world_.Make().blocks) details.push_back(block.detail);
+  EXPECT_THAT(details, ElementsAre("class group", "group laptops", "group lockers"));
+}
+
+TEST_F(SchoolYear, RevokesOfThoseWhoLeaveAltogetherAndOfContractsThatEndedCountForTheHalf) {
+  Leave(0, 10);  // Their accounts are retired as well.
+  for (int i = 10; i < 15; ++i) {
+    for (Contract& contract : world_.Find(absl::StrCat(i)).contracts) {
+      if (contract.type == "class_group") contract.end = absl::CivilDay(2026, 11, 23);
+    }
+  }
+  const Plan plan = world_.Make();
+  EXPECT_EQ(StatusOf(plan, OperationKind::kRetire).size(), 10u);
+  ASSERT_EQ(plan.blocks.size(), 1u);
+  EXPECT_EQ(plan.blocks[0].ids.size(), 15u);
 }
 
 TEST_F(SchoolYear, FewerThanHalfOrFewerThanFiveDoNot) {

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "host/core/planner_test_world.h"
+#include "host/core/reasons.h"
 #include "host/core/text.h"
 
 namespace sluice::core {
@@ -133,6 +134,20 @@ TEST_F(Why, EveryWhyNotHasAValueThatCanBeLookedUpAgain) {
       }
     }
   }
+}
+
+TEST(ContractText, NamesADepartmentThenATitleThenALocation) {
+  Contract contract;
+  contract.type = "class_group";
+  EXPECT_EQ(ContractText(contract), "class group");
+  contract.fields["location.code"] = Value::Text("31XY00");
+  EXPECT_EQ(ContractText(contract), "class group 31XY00");
+  contract.fields["title.name"] = Value::Text("Biologie");
+  EXPECT_EQ(ContractText(contract), "class group Biologie");
+  contract.fields["department.code"] = Value::Text("h4.bio2");
+  EXPECT_EQ(ContractText(contract), "class group h4.bio2");
+  contract.fields["department.code"] = Value::NotVisible();
+  EXPECT_EQ(ContractText(contract), "class group Biologie");
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 namespace sluice::core {
 
 std::string DayText(absl::CivilDay day, absl::CivilDay as_of);
-// "placement H4D", "class group h4.bio2", "employment Docent".
+// What people call a contract: "placement H4D", "class group h4.bio2", "employment Teamleider".
 std::string ContractText(const Contract& contract);
 // "placement"
 std::string ContractTypeText(const Contract& contract);

@@ -1,31 +1,58 @@
 // The account ladder: adopt or create, update, enable, disable, retire, return, delete.
 #include <algorithm>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "host/core/names.h"
 #include "host/core/primary_contract.h"
 #include "host/core/target_planner.h"
+#include "host/core/text.h"
 
 namespace sluice::core {
 namespace {
 
-std::string Shown(const Value& value) {
+constexpr int64_t kSummaryLength = 90;  // Characters of an update's line, as far as they can be kept.
+
+// A value in quotes; of a long one the beginning.
+std::string Shown(const Value& value, int64_t longest) {
   if (!value.is_visible()) return "?";
   if (value.is_empty()) return "nothing";
-  return absl::StrCat("\"", value.ToText(), "\"");
+  const std::string text = value.ToText();
+  if (Length(text) <= longest) return absl::StrCat("\"", text, "\"");
+  return absl::StrCat("\"", Left(text, longest - 3), "...\"");
 }
 
-// `sn: "de Boer" -> "Smit-de Boer"`, of the first three.
+std::string ChangeText(const AttributeChange& change, int64_t longest) {
+  return absl::StrCat(change.attribute, ": ", Shown(change.before, longest), " -> ", Shown(change.after, longest));
+}
+
+// `sn: "de Boer" -> "Smit-de Boer"; also cn, displayName`: at most two with what they were, the shortest, for those
+// say most; the others by name, or how many.
 std::string ChangesText(const std::vector<AttributeChange>& changes) {
-  constexpr size_t kShown = 3;
+  constexpr size_t kShown = 2;
+  constexpr int64_t kLongest = 24;
+  std::vector<size_t> order(changes.size());
+  std::iota(order.begin(), order.end(), 0);
   std::vector<std::string> texts;
-  for (const AttributeChange& change : changes) {
-    if (texts.size() == kShown) break;
-    texts.push_back(absl::StrCat(change.attribute, ": ", Shown(change.before), " -> ", Shown(change.after)));
+  for (const AttributeChange& change : changes) texts.push_back(ChangeText(change, kLongest));
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return texts[a].size() < texts[b].size(); });
+  const auto line = [&](size_t shown, bool names_others) {
+    const std::set<size_t> full(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(shown));
+    std::vector<std::string> with_values, names;
+    for (size_t i = 0; i < changes.size(); ++i) {
+      full.contains(i) ? with_values.push_back(texts[i]) : names.push_back(changes[i].attribute);
+    }
+    std::string text = absl::StrJoin(with_values, "; ");
+    if (names.empty()) return text;
+    return absl::StrCat(text, "; also ",
+                        names_others ? absl::StrJoin(names, ", ") : absl::StrCat(names.size(), " more"));
+  };
+  for (size_t shown = std::min(kShown, changes.size()); shown > 0; --shown) {
+    std::string text = line(shown, true);
+    if (Length(text) <= kSummaryLength) return text;
   }
-  if (changes.size() > kShown) texts.push_back(absl::StrCat("and ", changes.size() - kShown, " more"));
-  return absl::StrJoin(texts, "; ");
+  return line(1, false);
 }
 
 std::string AttributesText(const std::vector<AttributeChange>& changes) {

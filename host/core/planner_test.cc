@@ -64,6 +64,25 @@ TEST(Planner, ACreateSaysWhatItWritesAndWhy) {
   EXPECT_THAT(enable->depends_on, ElementsAre(create->id));
 }
 
+TEST(Planner, AnUpdateShowsTheTwoShortestChangesAndNamesTheOthersInOneLine) {
+  World world;
+  world.NoLimits();
+  Person& ellen = world.AddPupil("51326", "Ellen", "de Boer");
+  world.Run();
+  const auto marry = [&](const std::string& given, const std::string& family) {
+    ellen.fields["name.family_all"] = Value::Text(family);
+    ellen.fields["name.display"] = Value::Text(given + " " + family);
+    const Plan plan = world.Make();
+    EXPECT_EQ(plan.operations.size(), 1u);
+    EXPECT_EQ(plan.operations[0].label, "cn, displayName, sn");
+    return plan.operations[0].reason.summary;
+  };
+  EXPECT_EQ(marry("E.", "Smit"), "displayName: \"Ellen de Boer\" -> \"E. Smit\"; sn: \"de Boer\" -> \"Smit\"; also cn");
+  EXPECT_EQ(marry("Ellen", "Smit-de Boer"), "sn: \"de Boer\" -> \"Smit-de Boer\"; also cn, displayName");
+  EXPECT_EQ(marry("Ellen", "van Oldenbarneveldt-de Boer"),
+            "sn: \"de Boer\" -> \"van Oldenbarneveldt-d...\"; also cn, displayName");
+}
+
 TEST(Planner, AMarriageIsOneUpdateWithBeforeAndAfter) {
   World world;
   world.NoLimits();

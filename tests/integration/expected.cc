@@ -76,10 +76,11 @@ ExpectedSchool ExpectedOf(const Json& state) {
   }
   for (const auto& [uuid, vestiging] : state["HUIDIG"].items()) {
     for (const Json& group : vestiging["lesgroepen"]) {
-      const std::string name = group.value("naam", "");
+      const std::string name = group.value("naam", ""), year = group.value("schooljaar", "");
       // One without a name is left out; "begeleiding1" is the name of three, so that none of them can be made.
       if (name.empty() || name == "begeleiding1") continue;
-      std::set<std::string>& members = school.groups[absl::StrCat("les-", absl::AsciiStrToLower(name))];
+      std::set<std::string>& members =
+          school.groups[absl::StrCat("les-", absl::AsciiStrToLower(name), "-", year.substr(0, 4))];
       for (const Json& pupil : group["leerlingen"]) members.insert(numbers[pupil["uuid"]]);
       for (const Json& teacher : group["docenten"]) members.insert(numbers[teacher.get<std::string>()]);
     }

@@ -1,5 +1,6 @@
 // Why somebody holds something, or why not.
 #include <algorithm>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -29,28 +30,58 @@ bool Gives(const Asked& asked, const EntitlementRef& grant) {
                                                        : EntitlementKey(grant) == asked.entitlement;
 }
 
-// The key of a resource instance that people call `label`: from the state, or from anybody whose contract gives it.
+// Keys of the instances of a resource that people call `label` and that contracts of one person give, the latest last.
+std::vector<std::string> KeysOf(const ResourceSpec& spec, const std::string& label, const Person& person) {
+  std::multimap<absl::CivilDay, std::string> found;
+  for (const Contract& contract : person.contracts) {
+    const Value key = FieldOf(person, &contract, absl::StrCat(spec.each, ".id"));
+    if (!key.has_value()) continue;
+    if (key.ToText() == label || FoldCase(Evaluator::ResourceLabel(spec, person, &contract)) == FoldCase(label)) {
+      found.emplace(contract.start, key.ToText());
+    }
+  }
+  std::vector<std::string> keys;
+  for (auto& [start, key] : found) keys.push_back(std::move(key));
+  return keys;
+}
+
+// Of the instances that one label has had, last year's and this year's, the one that the person has by a rule today, or
+// holds, or is to have, or else the one that is held.
 std::string KeyOfInstance(const PlanInput& input, const std::string& system, const ResourceSpec& spec,
                           const std::string& label, const Person& person) {
+  const std::vector<std::string> own = KeysOf(spec, label, person);
+  std::vector<std::string> keys = own, held;
   for (const ResourceInstance& instance : input.state->resources) {
     if (instance.system != system || instance.resource != spec.name) continue;
-    if (instance.key == label || FoldCase(instance.label) == FoldCase(label)) return instance.key;
+    if (instance.key == label) return label;
+    if (FoldCase(instance.label) != FoldCase(label)) continue;
+    keys.push_back(instance.key);
+    if (instance.is_held) held.push_back(instance.key);
   }
-  const auto find = [&](const Person& candidate) -> std::string {
-    for (const Contract& contract : candidate.contracts) {
-      const Value key = FieldOf(candidate, &contract, absl::StrCat(spec.each, ".id"));
-      if (!key.has_value()) continue;
-      if (key.ToText() == label || FoldCase(Evaluator::ResourceLabel(spec, candidate, &contract)) == FoldCase(label)) {
-        return key.ToText();
-      }
+  if (keys.empty()) {
+    for (const auto& other : input.snapshot->persons) {
+      std::vector<std::string> theirs = KeysOf(spec, label, *other);
+      if (!theirs.empty()) return theirs.back();
     }
     return "";
-  };
-  if (std::string key = find(person); !key.empty()) return key;
-  for (const auto& other : input.snapshot->persons) {
-    if (std::string key = find(*other); !key.empty()) return key;
   }
-  return "";
+  const auto is_asked = [&](const std::string& entitlement) {
+    return std::any_of(keys.begin(), keys.end(),
+                       [&](const std::string& key) { return entitlement == absl::StrCat(spec.name, ":", key); });
+  };
+  for (const EntitlementIntervals& intervals : EvaluatePerson(person, *input.configuration)) {
+    if (intervals.system == system && is_asked(intervals.entitlement) && OnDay(intervals, input.as_of) != nullptr) {
+      return intervals.entitlement.substr(spec.name.size() + 1);
+    }
+  }
+  for (const Grant& grant : input.state->grants) {
+    if (grant.person_id == person.id && grant.system == system && grant.state == GrantState::kHeld &&
+        is_asked(grant.entitlement)) {
+      return grant.entitlement.substr(spec.name.size() + 1);
+    }
+  }
+  if (!own.empty()) return own.back();
+  return held.empty() ? keys.front() : held.front();
 }
 
 std::vector<std::string> KnownEntitlements(const PlanInput& input) {

@@ -116,7 +116,7 @@ std::string TargetPlanner::NeederText(const Instance& instance) const {
   const Person& person = instance.first->person();
   const int index = instance.interval->supports.front().contract;
   return absl::StrCat(index < 0 ? instance.resource : ContractText(person.contracts[index]), " of person ",
-                      person.external_id.empty() ? person.id : person.external_id);
+                      NumberOf(person.id));
 }
 
 // Several would have one name. What is held and serves nobody any more goes over to the one that is needed; otherwise

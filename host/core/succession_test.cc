@@ -229,5 +229,19 @@ TEST_F(Succession, APermissionThatGotAnotherNameIsKeptWithoutAWrite) {
   EXPECT_THAT(world_.Run(), IsEmpty());
 }
 
+TEST_F(Succession, WhyOfANameSpeaksOfTheGroupThatThePersonHasToday) {
+  const auto ask = [&](const std::string& number) {
+    return Explain(world_.Input(), world_.Find(number).id, "ad/class group:les-h4.bio2").value().entitlement;
+  };
+  for (const char* number : {"1", "2"}) EXPECT_EQ(ask(number), "class group:old");
+  EXPECT_EQ(ask("3"), "class group:new");  // Not yet in it.
+  world_.today = kNewYear;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(ask("1"), "class group:old");
+    for (const char* number : {"2", "3"}) EXPECT_EQ(ask(number), "class group:new");
+    world_.Run();
+  }
+}
+
 }  // namespace
 }  // namespace sluice::core

@@ -237,9 +237,19 @@ std::string TargetPlanner::NameProblem(const Case& c, const std::string& attribu
   const auto wanted = wanted_.find({domain, NormaliseName(value.ToText())});
   if (wanted == wanted_.end()) return "";
   for (const std::string& other : wanted->second) {
-    if (other != c.person().id) return absl::StrCat(attribute, " would be the same as that of person ", other);
+    if (other != c.person().id)
+      return absl::StrCat(attribute, " would be the same as that of person ", NumberOf(other));
   }
   return "";
+}
+
+std::string TargetPlanner::NumberOf(const std::string& person_id) const {
+  const auto& persons = population_.persons;
+  const auto found =
+      std::lower_bound(persons.begin(), persons.end(), person_id,
+                       [](const PersonFacts& facts, const std::string& id) { return facts.person->id < id; });
+  const bool is_known = found != persons.end() && found->person->id == person_id && !found->person->external_id.empty();
+  return is_known ? found->person->external_id : person_id;
 }
 
 void TargetPlanner::HoldBack(Case& c, std::string reason) {
@@ -334,7 +344,8 @@ void TargetPlanner::WarnDrift() {
   const auto warn = [&](const std::vector<std::string>& persons, absl::string_view what) {
     constexpr size_t kShown = 5;
     if (persons.empty()) return;
-    const std::vector<std::string> shown(persons.begin(), persons.begin() + std::min(persons.size(), kShown));
+    std::vector<std::string> shown;
+    for (size_t i = 0; i < std::min(persons.size(), kShown); ++i) shown.push_back(NumberOf(persons[i]));
     plan_->warnings.push_back(absl::StrCat(system_.name, ": ", what, " (", persons.size(),
                                            persons.size() == 1 ? " person: " : " people: ", absl::StrJoin(shown, ", "),
                                            persons.size() > kShown ? ", ...)" : ")"));

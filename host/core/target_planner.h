@@ -108,6 +108,7 @@ class TargetPlanner {
   std::string NameProblem(const Case& c, const std::string& attribute, const Value& value) const;
   bool IsTaken(const std::string& domain, const std::string& name, const std::string& holder,
                const std::string& own_object) const;
+  std::string NumberOf(const std::string& person_id) const;  // What people know a person by.
   void HoldBack(Case& c, std::string reason);
   void HoldBackResource(std::string reason);
   PlannedOperation NewOperation(OperationKind kind, const Case& c, const std::string& entitlement, const Grant* grant);

@@ -172,7 +172,9 @@ class SystemService final : public v1::Systems::CallbackService {
       if (found->second.state == core::Activation::State::kPartly) out->set_activation("partly");
       for (const std::string& person : found->second.person_ids) out->add_activated_for("persons/" + person);
     }
-    for (const std::string& text : texts[name]) out->add_activated_for(text);
+    for (const std::string& text : texts[name]) {
+      if (!absl::StartsWith(text, "person:")) out->add_activated_for(text);  // Persons are named above.
+    }
     if (auto found = state.observed.find(name); found != state.observed.end() && found->second.is_known) {
       out->set_observed_as_of(DateOf(found->second.as_of));
     }

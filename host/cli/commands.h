@@ -16,6 +16,8 @@ void AddConfigurationCommands(CLI::App& app, Action& action);  // config, rule, 
 void AddPeopleCommands(CLI::App& app, Action& action);         // person, correlation, credential
 void AddOperatingCommands(CLI::App& app, Action& action);      // system, run, block, plugin, audit
 
+inline constexpr char kEveryDay[] = "Every day", kOtherwise[] = "Otherwise (each with verbs of its own)";
+
 // Shows progress on a terminal until the run has ended; the exit code says how.
 int FollowRun(const Client& client, const std::string& name);
 

@@ -15,35 +15,45 @@ std::string Folder(const std::string& folder) {
   return folder.empty() ? "" : std::filesystem::absolute(folder).lexically_normal().string();
 }
 
-int ShowDiff(const v1::DiffConfigurationResponse& diff) {
-  if (const int code = ShowCheck(diff.check(), false); code != kOk) return code;
-  if (diff.changes().empty()) std::cout << "No difference to the running configuration.\n";
-  for (const std::string& change : diff.changes()) std::cout << "  " << change << "\n";
-  std::cout << "People: " << diff.people().added() << " new, " << diff.people().removed() << " gone, "
-            << diff.people().changed() << " changed, " << diff.people().held_back() << " newly held back\n";
+std::string DiffText(const v1::DiffConfigurationResponse& diff) {
+  std::string out = CheckText(diff.check(), false);
+  if (CheckCode(diff.check()) != kOk) return out;
+  if (diff.changes().empty()) out += "No difference to the running configuration.\n";
+  for (const std::string& change : diff.changes()) absl::StrAppend(&out, "  ", change, "\n");
+  absl::StrAppend(&out, "People: ", Number(diff.people().added()), " new, ", Number(diff.people().removed()), " gone, ",
+                  Number(diff.people().changed()), " changed, ", Number(diff.people().held_back()),
+                  " newly held back\n");
   std::map<std::string, std::pair<int, int>> kinds;
   for (const auto& [kind, count] : diff.plan_before().operations()) kinds[kind].first = count;
   for (const auto& [kind, count] : diff.plan_after().operations()) kinds[kind].second = count;
   Table table({"operations", "now", "then"});
-  for (const auto& [kind, counts] : kinds) table.Add({kind, Number(counts.first), Number(counts.second)});
-  std::cout << table.ToString(2);
-  if (!diff.changes().empty()) std::cout << "Make it so with: sluice config apply --reason \"...\"\n";
-  return kOk;
+  for (const auto& [kind, counts] : kinds) table.Add({Words(kind), Number(counts.first), Number(counts.second)});
+  out += table.ToString(2);
+  if (!diff.changes().empty()) out += "Make it so with: sluice config apply --reason \"...\"\n";
+  return out;
 }
 
-int ShowApplied(const v1::ApplyConfigurationResponse& reply) {
-  if (const int code = ShowCheck(reply.check(), false); code != kOk) return code;
-  for (const std::string& change : reply.changes()) std::cout << "  " << change << "\n";
-  std::cout << "Running configuration: " << Short(reply.check().running_hash(), 4) << "\n";
+std::string AppliedText(const v1::ApplyConfigurationResponse& reply) {
+  std::string out = CheckText(reply.check(), false);
+  if (CheckCode(reply.check()) != kOk) return out;
+  for (const std::string& change : reply.changes()) absl::StrAppend(&out, "  ", change, "\n");
+  absl::StrAppend(&out, "Running configuration: ", Short(reply.check().running_hash(), 4), "\n");
   for (const v1::Block& block : reply.blocks()) {
-    if (block.state() == "waiting")
-      std::cout << "Waits: " << block.verdict() << " (sluice block show " << Short(block.name()) << ")\n";
+    if (block.state() == "waiting") {
+      absl::StrAppend(&out, "Waits: ", block.verdict(), "; see: sluice block show ", Short(block.name()), "\n");
+    }
   }
-  return kOk;
+  return out;
+}
+
+// A folder with errors is refused, whatever was to be done with it.
+template <typename Reply>
+int CodeOfCheck(const Reply& reply) {
+  return CheckCode(reply.check());
 }
 
 void AddConfig(CLI::App& app, Action& action) {
-  auto* config = app.add_subcommand("config", "The configuration folder")->require_subcommand(1);
+  auto* config = app.add_subcommand("config", "The configuration folder")->group(kOtherwise)->require_subcommand(1);
   auto folder = std::make_shared<std::string>();
   auto reason = std::make_shared<std::string>();
 
@@ -54,8 +64,9 @@ void AddConfig(CLI::App& app, Action& action) {
       v1::CheckConfigurationRequest request;
       request.set_folder(Folder(*folder));
       auto stub = client.Stub<v1::Configurations>();
-      return Call(client, *stub, &v1::Configurations::Stub::CheckConfiguration, request,
-                  [](const v1::CheckConfigurationResponse& reply) { return ShowCheck(reply, true); });
+      return Call(
+          client, *stub, &v1::Configurations::Stub::CheckConfiguration, request,
+          [](const v1::CheckConfigurationResponse& reply) { return CheckText(reply, true); }, CheckCode);
     };
   });
 
@@ -66,20 +77,22 @@ void AddConfig(CLI::App& app, Action& action) {
       v1::CheckConfigurationRequest request;
       request.set_folder(Folder(*folder));
       auto stub = client.Stub<v1::Configurations>();
-      return Call(client, *stub, &v1::Configurations::Stub::DiffConfiguration, request, ShowDiff);
+      return Call(client, *stub, &v1::Configurations::Stub::DiffConfiguration, request, DiffText,
+                  CodeOfCheck<v1::DiffConfigurationResponse>);
     };
   });
 
   auto* apply = config->add_subcommand("apply", "Make the folder the running configuration");
   apply->add_option("folder", *folder, "Another folder than the host's own");
-  apply->add_option("--reason", *reason, "Why; goes into the audit log");
+  apply->add_option("--reason", *reason, "Why; goes into the audit log")->required();
   apply->callback([&action, folder, reason] {
     action = [folder, reason](const Client& client) {
       v1::ApplyConfigurationRequest request;
       request.set_folder(Folder(*folder));
       request.set_reason(*reason);
       auto stub = client.Stub<v1::Configurations>();
-      return Call(client, *stub, &v1::Configurations::Stub::ApplyConfiguration, request, ShowApplied);
+      return Call(client, *stub, &v1::Configurations::Stub::ApplyConfiguration, request, AppliedText,
+                  CodeOfCheck<v1::ApplyConfigurationResponse>);
     };
   });
 
@@ -91,27 +104,25 @@ void AddConfig(CLI::App& app, Action& action) {
       auto stub = client.Stub<v1::Configurations>();
       return Call(client, *stub, &v1::Configurations::Stub::GetConfigurationSchema, v1::GetConfigurationSchemaRequest(),
                   [&](const v1::GetConfigurationSchemaResponse& reply) {
-                    std::cout << (*is_page ? reply.reference_page() : reply.json_schema()) << "\n";
-                    return kOk;
+                    return absl::StrCat(*is_page ? reply.reference_page() : reply.json_schema(), "\n");
                   });
     };
   });
 }
 
 void AddRule(CLI::App& app, Action& action) {
-  auto* rule = app.add_subcommand("rule", "Who gets what")->require_subcommand(1);
+  auto* rule = app.add_subcommand("rule", "Who gets what")->group(kOtherwise)->require_subcommand(1);
   rule->add_subcommand("list", "Every rule and how many people it gives something to today")->callback([&action] {
     action = [](const Client& client) {
       auto stub = client.Stub<v1::Rules>();
-      return Call(client, *stub, &v1::Rules::Stub::ListRules, v1::ListRulesRequest(),
-                  [](const v1::ListRulesResponse& reply) {
-                    Table table({"rule", "where", "people", "grants"});
-                    for (const v1::Rule& one : reply.rules()) {
-                      table.Add({one.name(), one.position(), Number(one.people()), absl::StrJoin(one.grants(), ", ")});
-                    }
-                    std::cout << table.ToString();
-                    return kOk;
-                  });
+      return CallPages(
+          client, *stub, &v1::Rules::Stub::ListRules, v1::ListRulesRequest(), [](const v1::ListRulesResponse& reply) {
+            Table table({"rule", "where", "people", "grants"});
+            for (const v1::Rule& one : reply.rules()) {
+              table.Add({one.name(), one.position(), Number(one.people()), absl::StrJoin(one.grants(), ", ")});
+            }
+            return table.ToString();
+          });
     };
   });
   auto name = std::make_shared<std::string>();
@@ -123,17 +134,15 @@ void AddRule(CLI::App& app, Action& action) {
       request.set_name(*name);
       auto stub = client.Stub<v1::Rules>();
       return Call(client, *stub, &v1::Rules::Stub::GetRule, request, [](const v1::Rule& reply) {
-        std::cout << reply.position() << "\n"
-                  << reply.text() << "\nGives something to " << Plural(reply.people(), "person", "people")
-                  << " today.\n";
-        return kOk;
+        return absl::StrCat(reply.position(), "\n", reply.text(), "\nGives something to ",
+                            Plural(reply.people(), "person", "people"), " today.\n");
       });
     };
   });
 }
 
 void AddMapping(CLI::App& app, Action& action) {
-  auto* mapping = app.add_subcommand("mapping", "How fields are computed")->require_subcommand(1);
+  auto* mapping = app.add_subcommand("mapping", "How fields are computed")->group(kOtherwise)->require_subcommand(1);
   auto* attempt = mapping->add_subcommand("try", "What a template, or a target's whole account, gives for one person");
   auto person = std::make_shared<std::string>();
   auto value = std::make_shared<std::string>();
@@ -154,8 +163,7 @@ void AddMapping(CLI::App& app, Action& action) {
           table.Add({field.field(), field.value(),
                      field.candidates().empty() ? field.kind() : absl::StrJoin(field.candidates(), ", ")});
         }
-        std::cout << table.ToString();
-        return kOk;
+        return table.ToString();
       });
     };
   });

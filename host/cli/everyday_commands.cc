@@ -1,3 +1,4 @@
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -13,14 +14,21 @@ namespace {
 constexpr char kClearLine[] = "\r\033[K";
 
 void ShowProgress(const v1::Run& run) {
-  std::cerr << kClearLine << run.activity();
+  std::string line = run.activity();
   if (run.expected() > 0) {
-    std::cerr << "  " << Number(static_cast<int64_t>(run.done())) << " of "
-              << Number(static_cast<int64_t>(run.expected()));
+    absl::StrAppend(&line, "  ", Number(static_cast<int64_t>(run.done())), " of ",
+                    Number(static_cast<int64_t>(run.expected())));
   } else if (run.done() > 0) {
-    std::cerr << "  " << Number(static_cast<int64_t>(run.done()));
+    absl::StrAppend(&line, "  ", Number(static_cast<int64_t>(run.done())));
   }
-  std::cerr << std::flush;
+  winsize size = {};
+  // A line that wraps could not be taken back. Cut at a whole character.
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 && line.size() >= size.ws_col) {
+    size_t end = size.ws_col - 1;
+    while (end > 0 && (line[end] & 0xC0) == 0x80) --end;
+    line.resize(end);
+  }
+  std::cerr << kClearLine << line << std::flush;
 }
 
 // What failed, so that nobody has to ask for it.
@@ -31,18 +39,84 @@ void ShowFailures(const Client& client, const v1::Run& run) {
   request.set_name(run.name());
   v1::RunDetail detail;
   if (!client.Stub<v1::Runs>()->GetRun(&context, request, &detail).ok()) return;
-  google::protobuf::RepeatedPtrField<v1::Operation> failed;
+  Operations failed;
   for (const v1::Operation& operation : detail.operations()) {
     if (operation.status() == "failed" || operation.status() == "in_doubt" || operation.status() == "partly_applied") {
       *failed.Add() = operation;
     }
   }
-  ShowOperations(failed, 20);
+  std::cout << OperationsText(failed, false);
 }
 
-int Start(const Client& client, const grpc::Status& status, const v1::Run& run) {
+// What was asked for has begun: says so, and follows it to its end.
+int Follow(const Client& client, const grpc::Status& status, const v1::Run& run) {
   if (!status.ok()) return client.Fail(status);
+  if (!client.json() && !run.plan().empty())
+    std::cout << "Plan " << Short(run.plan(), 6) << ": " << run.summary() << std::endl;
   return FollowRun(client, run.name());
+}
+
+void AddImport(CLI::App& app, Action& action) {
+  auto* import = app.add_subcommand("import", "Read sources and observe targets; without a name all of them");
+  auto systems = std::make_shared<std::vector<std::string>>();
+  import->add_option("system", *systems, "Systems to read");
+  import->group(kEveryDay)->callback([&action, systems] {
+    action = [systems](const Client& client) {
+      v1::StartImportRequest request;
+  for (const std::string& system : *systems) request.add_systems(system);
+  grpc::ClientContext context;
+  v1::Run run;
+  const grpc::Status status = client.Stub<v1::Runs>()->StartImport(&context, request, &run);
+  return Follow(client, status, run);
+};
+}  // namespace
+);
+}  // namespace sluice::cli
+
+void AddPlan(CLI::App& app, Action& action) {
+  auto* plan = app.add_subcommand("plan", "Show what would be done, to whom, and why; changes nothing");
+  auto all = std::make_shared<bool>(false);
+  plan->add_flag("--all", *all, "Every operation, however many");
+  plan->group(kEveryDay)->callback([&action, all] {
+    action = [all](const Client& client) {
+      auto stub = client.Stub<v1::Plans>();
+      return Call(client, *stub, &v1::Plans::Stub::CreatePlan, v1::CreatePlanRequest(),
+                  [&](const v1::Plan& reply) { return PlanText(reply, *all); });
+    };
+  });
+}
+
+void AddEnforce(CLI::App& app, Action& action) {
+  auto* enforce = app.add_subcommand("enforce", "Carry out the plan; what thresholds stop waits for a decision");
+  auto hash = std::make_shared<std::string>();
+  enforce->add_option("--plan", *hash, "Only if it is still this plan, as `sluice plan` names it");
+  enforce->group(kEveryDay)->callback([&action, hash] {
+    action = [hash](const Client& client) {
+      v1::StartEnforcementRequest request;
+      request.set_plan(*hash);
+      grpc::ClientContext context;
+      v1::Run run;
+      const grpc::Status status = client.Stub<v1::Runs>()->StartEnforcement(&context, request, &run);
+      return Follow(client, status, run);
+    };
+  });
+}
+
+void AddWhy(CLI::App& app, Action& action) {
+  auto* why = app.add_subcommand("why", "Why somebody holds something, or not");
+  auto person = std::make_shared<std::string>();
+  auto entitlement = std::make_shared<std::string>();
+  why->add_option("person", *person, "Number or id")->required();
+  why->add_option("entitlement", *entitlement, "As in a rule: ad/account, \"ad/class group:les-h4.bio2\"")->required();
+  why->group(kEveryDay)->callback([&action, person, entitlement] {
+    action = [person, entitlement](const Client& client) {
+      v1::ExplainEntitlementRequest request;
+      request.set_name(*person);
+      request.set_entitlement(*entitlement);
+      auto stub = client.Stub<v1::Persons>();
+      return Call(client, *stub, &v1::Persons::Stub::ExplainEntitlement, request, ExplanationText);
+    };
+  });
 }
 
 }  // namespace
@@ -58,78 +132,31 @@ int FollowRun(const Client& client, const std::string& name) {
   while (reader->Read(&run)) {
     if (is_terminal && !run.has_ended()) ShowProgress(run);
   }
-  if (is_terminal) std::cerr << kClearLine;
+  if (is_terminal) std::cerr << kClearLine << std::flush;
   const grpc::Status status = reader->Finish();
-  if (!status.ok()) return client.Fail(status);
-  if (client.json()) {
-    client.PrintJson(run);
-    return run.state() == "succeeded" ? kOk : kFailed;
+  if (!status.ok()) {
+    std::cerr << "sluice: run " << Short(name) << " could not be followed to its end; see: sluice run show "
+              << Short(name) << "\n";
+    return client.Fail(status);
   }
-  const int code = ShowRun(run);
-  ShowFailures(client, run);
+  const int code = Print(client, run, RunText, RunCode);
+  if (!client.json()) ShowFailures(client, run);
   return code;
 }
 
 void AddEverydayCommands(CLI::App& app, Action& action) {
-  app.add_subcommand("status", "What runs, what waits, what is wrong")->callback([&action] {
+  auto* status = app.add_subcommand("status", "What runs, what waits, what is wrong");
+  status->group(kEveryDay)->callback([&action] {
     action = [](const Client& client) {
       auto stub = client.Stub<v1::Host>();
-      return Call(client, *stub, &v1::Host::Stub::GetStatus, v1::GetStatusRequest(), ShowStatus);
+      return Call(client, *stub, &v1::Host::Stub::GetStatus, v1::GetStatusRequest(),
+                  [&](const v1::Status& reply) { return StatusText(reply, client.zone()); });
     };
   });
-
-  auto* import = app.add_subcommand("import", "Read sources and observe targets; without a name all of them");
-  auto systems = std::make_shared<std::vector<std::string>>();
-  import->add_option("system", *systems, "Systems to read");
-  import->callback([&action, systems] {
-    action = [systems](const Client& client) {
-      v1::StartImportRequest request;
-  for (const std::string& system : *systems) request.add_systems(system);
-  grpc::ClientContext context;
-  v1::Run run;
-  return Start(client, client.Stub<v1::Runs>()->StartImport(&context, request, &run), run);
-};
-}  // namespace sluice::cli
-);
-
-auto* plan = app.add_subcommand("plan", "Show what would be done, to whom, and why; changes nothing");
-auto all = std::make_shared<bool>(false);
-plan->add_flag("--all", *all, "Every operation, however many");
-plan->callback([&action, all] {
-  action = [all](const Client& client) {
-    auto stub = client.Stub<v1::Plans>();
-    return Call(client, *stub, &v1::Plans::Stub::CreatePlan, v1::CreatePlanRequest(),
-                [&](const v1::Plan& reply) { return ShowPlan(reply, *all); });
-  };
-});
-
-auto* enforce = app.add_subcommand("enforce", "Carry out the plan");
-auto hash = std::make_shared<std::string>();
-enforce->add_option("--plan", *hash, "Only if it is still this plan");
-enforce->callback([&action, hash] {
-  action = [hash](const Client& client) {
-    v1::StartEnforcementRequest request;
-    request.set_plan(*hash);
-    grpc::ClientContext context;
-    v1::Run run;
-    return Start(client, client.Stub<v1::Runs>()->StartEnforcement(&context, request, &run), run);
-  };
-});
-
-auto* why = app.add_subcommand("why", "Why somebody holds something, or not");
-auto person = std::make_shared<std::string>();
-auto entitlement = std::make_shared<std::string>();
-why->add_option("person", *person, "Number or id")->required();
-why->add_option("entitlement", *entitlement, "As in a rule: ad/account, \"ad/class group:les-h4.bio2\"")->required();
-why->callback([&action, person, entitlement] {
-  action = [person, entitlement](const Client& client) {
-    v1::ExplainEntitlementRequest request;
-    request.set_name(*person);
-    request.set_entitlement(*entitlement);
-    auto stub = client.Stub<v1::Persons>();
-    return Call(client, *stub, &v1::Persons::Stub::ExplainEntitlement, request, ShowExplanation);
-  };
-});
+  AddImport(app, action);
+  AddPlan(app, action);
+  AddEnforce(app, action);
+  AddWhy(app, action);
 }
 
 }  // namespace sluice::cli

@@ -1,84 +1,44 @@
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "host/cli/commands.h"
 #include "host/cli/print.h"
 
 namespace sluice::cli {
 namespace {
 
-std::string HeldText(const v1::System& system) {
-  std::vector<std::string> parts;
-  for (const auto& [what, count] : std::map<std::string, int64_t>(system.held().begin(), system.held().end())) {
-    parts.push_back(absl::StrCat(Number(count), " ", what));
-  }
-  return absl::StrJoin(parts, ", ");
-}
+int TestCode(const v1::TestSystemResponse& reply) { return reply.errors().empty() ? kOk : kFailed; }
 
-int ShowSystem(const v1::System& system) {
-  std::cout << Short(system.name(), 64) << "  " << system.kind() << "  " << system.connector() << "  "
-            << system.activation() << "  plugin " << system.plugin_state() << "\n";
-  if (!system.observed_as_of().empty()) std::cout << "  observed " << Day(system.observed_as_of()) << "\n";
-  for (const std::string& whom : system.activated_for()) std::cout << "  activated for " << whom << "\n";
-  if (!system.held().empty()) std::cout << "  holds " << HeldText(system) << "\n";
-  Table table({"scope", "class", "state", "records", "error"});
-  for (const v1::ScopeState& scope : system.scopes()) {
-    table.Add({scope.scope(), scope.object_class(), scope.state(), Number(scope.records()), scope.error()});
-  }
-  std::cout << table.ToString(2);
-  return kOk;
-}
-
-int ShowTest(const v1::TestSystemResponse& reply) {
-  for (const std::string& line : reply.errors()) std::cout << "error: " << line << "\n";
-  for (const std::string& line : reply.warnings()) std::cout << "warning: " << line << "\n";
-  for (const v1::MissingRight& right : reply.missing_rights()) {
-    std::cout << "missing right: " << right.right() << " (" << right.object_class()
-              << (right.scope().empty() ? "" : absl::StrCat(" of ", right.scope())) << "); " << right.remedy() << "\n";
-  }
-  if (reply.errors().empty() && reply.missing_rights().empty()) std::cout << "It signs in and may do what it needs.\n";
-  return reply.errors().empty() ? kOk : kFailed;
-}
-
-template <typename Method, typename Show>
+template <typename Method, typename Show, typename Verdict = IsOk>
 void AddNamed(CLI::App& parent, Action& action, const std::string& verb, const std::string& help, Method method,
-              Show show) {
+              Show show, Verdict verdict = {}) {
   auto name = std::make_shared<std::string>();
   auto* command = parent.add_subcommand(verb, help);
   command->add_option("system", *name, "The system's name")->required();
-  command->callback([&action, name, method, show] {
-    action = [name, method, show](const Client& client) {
+  command->callback([&action, name, method, show, verdict] {
+    action = [name, method, show, verdict](const Client& client) {
       v1::GetSystemRequest request;
       request.set_name(*name);
       auto stub = client.Stub<v1::Systems>();
-      return Call(client, *stub, method, request, show);
+      return Call(client, *stub, method, request, show, verdict);
     };
   });
 }
 
 void AddSystem(CLI::App& app, Action& action) {
-  auto* system = app.add_subcommand("system", "Sources and targets")->require_subcommand(1);
+  auto* system = app.add_subcommand("system", "Sources and targets")->group(kOtherwise)->require_subcommand(1);
   system->add_subcommand("list", "Every system and what it holds")->callback([&action] {
     action = [](const Client& client) {
       auto stub = client.Stub<v1::Systems>();
-      return Call(client, *stub, &v1::Systems::Stub::ListSystems, v1::ListSystemsRequest(),
-                  [](const v1::ListSystemsResponse& reply) {
-                    Table table({"system", "kind", "connector", "state", "plugin", "holds"});
-                    for (const v1::System& one : reply.systems()) {
-                      table.Add({Short(one.name(), 64), one.kind(), one.connector(), one.activation(),
-                                 one.plugin_state(), HeldText(one)});
-                    }
-                    std::cout << table.ToString();
-                    return kOk;
-                  });
+      return CallPages(client, *stub, &v1::Systems::Stub::ListSystems, v1::ListSystemsRequest(), SystemsText);
     };
   });
-  AddNamed(*system, action, "show", "One system", &v1::Systems::Stub::GetSystem, ShowSystem);
+  AddNamed(*system, action, "show", "One system", &v1::Systems::Stub::GetSystem, SystemText);
   AddNamed(*system, action, "test", "Sign in, and say which rights are missing", &v1::Systems::Stub::TestSystem,
-           ShowTest);
+           TestText, TestCode);
 
   auto name = std::make_shared<std::string>();
   auto persons = std::make_shared<std::vector<std::string>>();
@@ -98,7 +58,7 @@ void AddSystem(CLI::App& app, Action& action) {
       request.set_when(*when);
       request.set_reason(*reason);
       auto stub = client.Stub<v1::Systems>();
-      return Call(client, *stub, &v1::Systems::Stub::ActivateSystem, request, ShowSystem);
+      return Call(client, *stub, &v1::Systems::Stub::ActivateSystem, request, SystemText);
     };
   });
   auto* observe = system->add_subcommand("observe", "Only read a target, never write");
@@ -110,41 +70,48 @@ void AddSystem(CLI::App& app, Action& action) {
       request.set_name(*name);
       request.set_reason(*reason);
       auto stub = client.Stub<v1::Systems>();
-      return Call(client, *stub, &v1::Systems::Stub::ObserveSystem, request, ShowSystem);
+      return Call(client, *stub, &v1::Systems::Stub::ObserveSystem, request, SystemText);
+    };
+  });
+}
+
+void AddRunList(CLI::App& run, Action& action) {
+  auto size = std::make_shared<int>(30);
+  auto* list = run.add_subcommand("list", "The newest runs");
+  list->add_option("--limit", *size, "How many; 30 without it")->check(CLI::Range(1, 1000));
+  list->callback([&action, size] {
+    action = [size](const Client& client) {
+      v1::ListRunsRequest request;
+      request.set_page_size(*size);
+      auto stub = client.Stub<v1::Runs>();
+      return Call(client, *stub, &v1::Runs::Stub::ListRuns, request, [&](const v1::ListRunsResponse& reply) {
+        if (reply.runs().empty()) return std::string("Nothing ran yet.\n");
+        Table table({"run", "kind", "state", "started", "by", "summary"});
+        for (const v1::Run& one : reply.runs()) {
+          table.Add({Short(one.name()), one.kind(), one.state(), Moment(one.started(), client.zone()), one.actor(),
+                     one.summary()});
+        }
+        return table.ToString();
+      });
     };
   });
 }
 
 void AddRun(CLI::App& app, Action& action) {
-  auto* run = app.add_subcommand("run", "What was carried out")->require_subcommand(1);
-  run->add_subcommand("list", "The newest runs")->callback([&action] {
-    action = [](const Client& client) {
-      v1::ListRunsRequest request;
-      request.set_page_size(30);
-      auto stub = client.Stub<v1::Runs>();
-      return Call(client, *stub, &v1::Runs::Stub::ListRuns, request, [](const v1::ListRunsResponse& reply) {
-        Table table({"run", "kind", "state", "started", "by", "summary"});
-        for (const v1::Run& one : reply.runs()) {
-          table.Add({Short(one.name()), one.kind(), one.state(), Moment(one.started()), one.actor(), one.summary()});
-        }
-        std::cout << table.ToString();
-        return kOk;
-      });
-    };
-  });
+  auto* run = app.add_subcommand("run", "What was carried out")->group(kOtherwise)->require_subcommand(1);
+  AddRunList(*run, action);
   auto name = std::make_shared<std::string>();
-  auto* show = run->add_subcommand("show", "One run and its operations");
+  auto all = std::make_shared<bool>(false);
+  auto* show = run->add_subcommand("show", "One run and its operations, what went wrong first");
   show->add_option("run", *name, "Its id")->required();
-  show->callback([&action, name] {
-    action = [name](const Client& client) {
+  show->add_flag("--all", *all, "Every operation, however many");
+  show->callback([&action, name, all] {
+    action = [name, all](const Client& client) {
       v1::GetRunRequest request;
       request.set_name(*name);
       auto stub = client.Stub<v1::Runs>();
-      return Call(client, *stub, &v1::Runs::Stub::GetRun, request, [](const v1::RunDetail& reply) {
-        ShowRun(reply.run());
-        ShowOperations(reply.operations(), SIZE_MAX);
-        return kOk;
-      });
+      return Call(client, *stub, &v1::Runs::Stub::GetRun, request,
+                  [&](const v1::RunDetail& reply) { return RunDetailText(reply, client.zone(), *all); });
     };
   });
   auto* stop = run->add_subcommand("stop", "Stop after what is under way");
@@ -155,11 +122,36 @@ void AddRun(CLI::App& app, Action& action) {
       request.set_name(*name);
       auto stub = client.Stub<v1::Runs>();
       return Call(client, *stub, &v1::Runs::Stub::StopRun, request, [](const v1::Run& reply) {
-        std::cout << "Run " << Short(reply.name()) << " stops.\n";
-        return kOk;
+        return absl::StrCat("Run ", Short(reply.name()), " stops after what is under way.\n");
       });
     };
   });
+}
+
+// Every id is looked up before the first decision: one that is wrong or ambiguous decides nothing.
+int Decide(const Client& client, const std::vector<std::string>& names, const std::string& reason, bool is_approval) {
+  auto stub = client.Stub<v1::Blocks>();
+  std::vector<std::string> whole;
+  for (const std::string& name : names) {
+    grpc::ClientContext context;
+    v1::GetBlockRequest request;
+    request.set_name(name);
+    v1::Block block;
+    if (const grpc::Status status = stub->GetBlock(&context, request, &block); !status.ok()) return client.Fail(status);
+    if (std::find(whole.begin(), whole.end(), block.name()) == whole.end()) whole.push_back(block.name());
+  }
+  int worst = kOk;
+  for (const std::string& name : whole) {
+    v1::DecideBlockRequest request;
+    request.set_name(name);
+    request.set_reason(reason);
+    const auto method = is_approval ? &v1::Blocks::Stub::ApproveBlock : &v1::Blocks::Stub::RejectBlock;
+    const int code = Call(client, *stub, method, request, [is_approval](const v1::Block& reply) {
+      return absl::StrCat(is_approval ? "Approved: " : "Rejected: ", reply.system(), ": ", reply.verdict(), "\n");
+    });
+    worst = std::max(worst, code);
+  }
+  return worst;
 }
 
 void AddDecision(CLI::App& block, Action& action, const std::string& verb, const std::string& help, bool is_approval) {
@@ -170,53 +162,36 @@ void AddDecision(CLI::App& block, Action& action, const std::string& verb, const
   command->add_option("--reason", *reason, "Why; goes into the audit log")->required();
   command->callback([&action, names, reason, is_approval] {
     action = [names, reason, is_approval](const Client& client) {
-      auto stub = client.Stub<v1::Blocks>();
-      for (const std::string& name : *names) {
-        v1::DecideBlockRequest request;
-        request.set_name(name);
-        request.set_reason(*reason);
-        const int code =
-            Call(client, *stub, is_approval ? &v1::Blocks::Stub::ApproveBlock : &v1::Blocks::Stub::RejectBlock, request,
-                 [is_approval](const v1::Block& reply) {
-                   std::cout << (is_approval ? "Approved: " : "Rejected: ") << reply.verdict() << "\n";
-                   return kOk;
-                 });
-        if (code != kOk) return code;
-      }
-      return kOk;
+      return Decide(client, *names, *reason, is_approval);
     };
   });
 }
 
 void AddBlock(CLI::App& app, Action& action) {
-  auto* block = app.add_subcommand("block", "What waits for a decision")->require_subcommand(1);
+  auto* block = app.add_subcommand("block", "What waits for a decision")->group(kOtherwise)->require_subcommand(1);
   auto all = std::make_shared<bool>(false);
-  auto* list = block->add_subcommand("list", "Every block");
+  auto* list = block->add_subcommand("list", "Every block that waits, by system and kind");
   list->add_flag("--all", *all, "Decided ones as well");
   list->callback([&action, all] {
     action = [all](const Client& client) {
       v1::ListBlocksRequest request;
       request.set_with_decided(*all);
       auto stub = client.Stub<v1::Blocks>();
-      return Call(client, *stub, &v1::Blocks::Stub::ListBlocks, request, [](const v1::ListBlocksResponse& reply) {
-        Table table({"block", "system", "state", "since", "what"});
-        for (const v1::Block& one : reply.blocks()) {
-          table.Add({Short(one.name()), one.system(), one.state(), Moment(one.since()), one.verdict()});
-        }
-        std::cout << (table.size() == 1 ? "Nothing waits.\n" : table.ToString());
-        return kOk;
-      });
+      return CallPages(client, *stub, &v1::Blocks::Stub::ListBlocks, request,
+                       [&](const v1::ListBlocksResponse& reply) { return BlocksText(reply, client.zone()); });
     };
   });
   auto name = std::make_shared<std::string>();
   auto* show = block->add_subcommand("show", "Whom it is about");
   show->add_option("block", *name, "Its id")->required();
-  show->callback([&action, name] {
-    action = [name](const Client& client) {
+  show->add_flag("--all", *all, "Everybody");
+  show->callback([&action, name, all] {
+    action = [name, all](const Client& client) {
       v1::GetBlockRequest request;
       request.set_name(*name);
       auto stub = client.Stub<v1::Blocks>();
-      return Call(client, *stub, &v1::Blocks::Stub::GetBlock, request, ShowBlock);
+      return Call(client, *stub, &v1::Blocks::Stub::GetBlock, request,
+                  [&](const v1::Block& reply) { return BlockText(reply, client.zone(), *all); });
     };
   });
   AddDecision(*block, action, "approve", "Let these operations run: exactly those that wait now", true);
@@ -224,47 +199,25 @@ void AddBlock(CLI::App& app, Action& action) {
 }
 
 void AddPlugin(CLI::App& app, Action& action) {
-  auto* plugin = app.add_subcommand("plugin", "The connectors' processes")->require_subcommand(1);
+  auto* plugin = app.add_subcommand("plugin", "The connectors' processes")->group(kOtherwise)->require_subcommand(1);
   plugin->add_subcommand("list", "One for each system, and what is installed")->callback([&action] {
     action = [](const Client& client) {
       auto stub = client.Stub<v1::Plugins>();
-      return Call(
-          client, *stub, &v1::Plugins::Stub::ListPlugins, v1::ListPluginsRequest(),
-          [](const v1::ListPluginsResponse& reply) {
-            Table table({"system", "package", "version", "state", "pid", "restarts", "last end"});
-            for (const v1::Plugin& one : reply.plugins()) {
-              table.Add({Short(one.name(), 64), one.package(), one.version(), one.state(),
-                         one.pid() > 0 ? absl::StrCat(one.pid()) : "", absl::StrCat(one.restarts()), one.last_end()});
-            }
-            std::cout << table.ToString();
-            for (const v1::Package& one : reply.packages()) {
-              std::cout << "installed: " << one.name() << " " << one.version() << " ("
-                        << absl::StrJoin(one.kinds(), ", ") << ")\n";
-            }
-            return kOk;
-          });
+      return CallPages(client, *stub, &v1::Plugins::Stub::ListPlugins, v1::ListPluginsRequest(), PluginsText);
     };
   });
-  const auto show_plugin = [](const v1::Plugin& reply) {
-    std::cout << Short(reply.name(), 64) << "  " << reply.package() << " " << reply.version() << "  " << reply.state()
-              << " since " << Moment(reply.since()) << (reply.pid() > 0 ? absl::StrCat("  pid ", reply.pid()) : "")
-              << "\n";
-    if (!reply.last_end().empty()) std::cout << "  last end: " << reply.last_end() << "\n";
-    for (const std::string& line : reply.log()) std::cout << "  " << line << "\n";
-    return kOk;
-  };
   for (const bool is_start : {false, true}) {
     auto name = std::make_shared<std::string>();
     auto* command = plugin->add_subcommand(is_start ? "start" : "show",
                                            is_start ? "Start a halted one again" : "One, and its last lines");
     command->add_option("system", *name, "The system's name")->required();
-    command->callback([&action, name, is_start, show_plugin] {
-      action = [name, is_start, show_plugin](const Client& client) {
+    command->callback([&action, name, is_start] {
+      action = [name, is_start](const Client& client) {
         v1::GetPluginRequest request;
         request.set_name(*name);
         auto stub = client.Stub<v1::Plugins>();
         return Call(client, *stub, is_start ? &v1::Plugins::Stub::StartPlugin : &v1::Plugins::Stub::GetPlugin, request,
-                    show_plugin);
+                    [&](const v1::Plugin& reply) { return PluginText(reply, client.zone()); });
       };
     });
   }
@@ -295,12 +248,12 @@ int ExportAudit(const Client& client, const std::string& path) {
 }
 
 void AddAudit(CLI::App& app, Action& action) {
-  auto* audit = app.add_subcommand("audit", "The audit log")->require_subcommand(1);
+  auto* audit = app.add_subcommand("audit", "The audit log")->group(kOtherwise)->require_subcommand(1);
   auto person = std::make_shared<std::string>();
   auto size = std::make_shared<int>(30);
   auto* list = audit->add_subcommand("list", "The newest rows");
   list->add_option("--person", *person, "Only of this person");
-  list->add_option("--limit", *size, "How many");
+  list->add_option("--limit", *size, "How many; 30 without it")->check(CLI::Range(1, 10000));
   list->callback([&action, person, size] {
     action = [person, size](const Client& client) {
       v1::ListAuditRowsRequest request;
@@ -308,21 +261,8 @@ void AddAudit(CLI::App& app, Action& action) {
       request.set_page_size(*size);
       request.set_newest_first(true);
       auto stub = client.Stub<v1::Audit>();
-      return Call(client, *stub, &v1::Audit::Stub::ListAuditRows, request, [](const v1::ListAuditRowsResponse& reply) {
-        Table table({"row", "time", "who", "what", "system", "outcome", "changed"});
-        for (const v1::AuditRow& row : reply.rows()) {
-          const auto field = [&](const char* name) {
-            auto found = row.row().fields().find(name);
-            return found == row.row().fields().end() ? std::string() : found->second.string_value();
-          };
-          std::vector<std::string> changed;
-          for (const v1::AttributeChange& change : row.personal()) changed.push_back(change.attribute());
-          table.Add({absl::StrCat(row.sequence()), field("time"), field("actor"), field("action"), field("system"),
-                     field("outcome"), absl::StrJoin(changed, ", ")});
-        }
-        std::cout << table.ToString();
-        return kOk;
-      });
+      return Call(client, *stub, &v1::Audit::Stub::ListAuditRows, request,
+                  [&](const v1::ListAuditRowsResponse& reply) { return AuditText(reply, client.zone()); });
     };
   });
   auto path = std::make_shared<std::string>();

@@ -1,16 +1,15 @@
 #include <iostream>
 #include <memory>
 
-#include "absl/strings/str_join.h"
+#include "absl/strings/str_cat.h"
 #include "host/cli/commands.h"
 #include "host/cli/print.h"
 
 namespace sluice::cli {
 namespace {
 
-int ShowPersonLine(const v1::Person& person) {
-  std::cout << person.display() << "  " << person.external_id() << "  " << person.state() << "\n";
-  return kOk;
+std::string PersonLine(const v1::Person& person) {
+  return absl::StrCat(person.display(), "  ", person.external_id(), "  ", Words(person.state()), "\n");
 }
 
 void AddPersonDecision(CLI::App& person, Action& action, const std::string& verb, const std::string& help,
@@ -30,13 +29,13 @@ void AddPersonDecision(CLI::App& person, Action& action, const std::string& verb
       request.set_reason(*reason);
       auto stub = client.Stub<v1::Persons>();
       return Call(client, *stub, is_exclusion ? &v1::Persons::Stub::ExcludePerson : &v1::Persons::Stub::IncludePerson,
-                  request, ShowPersonLine);
+                  request, PersonLine);
     };
   });
 }
 
 void AddPerson(CLI::App& app, Action& action) {
-  auto* person = app.add_subcommand("person", "The people of the snapshot")->require_subcommand(1);
+  auto* person = app.add_subcommand("person", "The people of the snapshot")->group(kOtherwise)->require_subcommand(1);
   auto search = std::make_shared<std::string>();
   auto state = std::make_shared<std::string>();
   auto* list = person->add_subcommand("list", "Everybody, or whom a search finds");
@@ -47,16 +46,8 @@ void AddPerson(CLI::App& app, Action& action) {
       v1::ListPersonsRequest request;
       request.set_search(*search);
       request.set_state(*state);
-      request.set_page_size(1000000);
       auto stub = client.Stub<v1::Persons>();
-      return Call(client, *stub, &v1::Persons::Stub::ListPersons, request, [](const v1::ListPersonsResponse& reply) {
-        Table table({"name", "number", "state", "contracts"});
-        for (const v1::Person& one : reply.persons()) {
-          table.Add({one.display(), one.external_id(), one.state(), absl::StrJoin(one.contracts(), ", ")});
-        }
-        std::cout << table.ToString();
-        return kOk;
-      });
+      return CallPages(client, *stub, &v1::Persons::Stub::ListPersons, request, PersonsText);
     };
   });
 
@@ -71,7 +62,7 @@ void AddPerson(CLI::App& app, Action& action) {
       request.set_name(*name);
       request.set_with_raw_records(*with_raw);
       auto stub = client.Stub<v1::Persons>();
-      return Call(client, *stub, &v1::Persons::Stub::GetPerson, request, ShowPerson);
+      return Call(client, *stub, &v1::Persons::Stub::GetPerson, request, PersonText);
     };
   });
   AddPersonDecision(*person, action, "exclude", "Leave somebody as they are", true);
@@ -79,8 +70,9 @@ void AddPerson(CLI::App& app, Action& action) {
 }
 
 void AddCorrelation(CLI::App& app, Action& action) {
-  auto* correlation = app.add_subcommand("correlation", "Who has which account already")->require_subcommand(1);
-  auto system = std::make_shared<std::string>("ad");
+  auto* correlation =
+      app.add_subcommand("correlation", "Who has which account already")->group(kOtherwise)->require_subcommand(1);
+  auto system = std::make_shared<std::string>();
   auto all = std::make_shared<bool>(false);
   auto* report =
       correlation->add_subcommand("report", "Who matches one account, several, none; which accounts match nobody");
@@ -92,7 +84,7 @@ void AddCorrelation(CLI::App& app, Action& action) {
       request.set_name(*system);
       auto stub = client.Stub<v1::Systems>();
       return Call(client, *stub, &v1::Systems::Stub::GetCorrelationReport, request,
-                  [&](const v1::CorrelationReport& reply) { return ShowCorrelation(reply, *all); });
+                  [&](const v1::CorrelationReport& reply) { return CorrelationText(reply, *all); });
     };
   });
 
@@ -112,16 +104,14 @@ void AddCorrelation(CLI::App& app, Action& action) {
       request.set_account(*account);
       request.set_reason(*reason);
       auto stub = client.Stub<v1::Systems>();
-      return Call(client, *stub, &v1::Systems::Stub::LinkAccount, request, [](const v1::LinkAccountResponse&) {
-        std::cout << "Linked; the next plan takes it over.\n";
-        return kOk;
-      });
+      return Call(client, *stub, &v1::Systems::Stub::LinkAccount, request,
+                  [](const v1::LinkAccountResponse&) { return "Linked; the next plan takes it over.\n"; });
     };
   });
 }
 
 void AddCredential(CLI::App& app, Action& action) {
-  auto* credential = app.add_subcommand("credential", "First passwords")->require_subcommand(1);
+  auto* credential = app.add_subcommand("credential", "First passwords")->group(kOtherwise)->require_subcommand(1);
   auto person = std::make_shared<std::string>();
   auto reason = std::make_shared<std::string>();
   auto* print =
@@ -132,26 +122,26 @@ void AddCredential(CLI::App& app, Action& action) {
     action = [person, reason](const Client& client) {
       auto stub = client.Stub<v1::Credentials>();
       if (person->empty()) {
-        return Call(client, *stub, &v1::Credentials::Stub::ListCredentials, v1::ListCredentialsRequest(),
-                    [](const v1::ListCredentialsResponse& reply) {
-                      Table table({"name", "number", "system"});
-                      for (const v1::Credential& one : reply.credentials())
-                        table.Add({one.display(), one.external_id(), one.system()});
-                      std::cout << table.ToString();
-                      return kOk;
-                    });
+        return CallPages(client, *stub, &v1::Credentials::Stub::ListCredentials, v1::ListCredentialsRequest(),
+                         [](const v1::ListCredentialsResponse& reply) {
+                           Table table({"name", "number", "system"});
+                           for (const v1::Credential& one : reply.credentials())
+                             table.Add({one.display(), one.external_id(), one.system()});
+                           return table.size() == 1 ? "No first password waits.\n" : table.ToString();
+                         });
       }
       v1::HandOutCredentialsRequest request;
       request.set_person(*person);
       request.set_reason(*reason);
       return Call(client, *stub, &v1::Credentials::Stub::HandOutCredentials, request,
                   [](const v1::HandOutCredentialsResponse& reply) {
+                    std::string out;
                     for (const v1::Credential& one : reply.credentials()) {
-                      std::cout << one.display() << "  " << one.external_id() << "\n  " << one.system()
-                                << "  login     " << one.login() << "\n  " << one.system() << "  password  "
-                                << one.secret() << "\n";
+                      absl::StrAppend(&out, one.display(), "  ", one.external_id(), "\n  ", one.system(),
+                                      "  login     ", one.login(), "\n  ", one.system(), "  password  ", one.secret(),
+                                      "\n");
                     }
-                    return kOk;
+                    return out;
                   });
     };
   });

@@ -1,5 +1,6 @@
 #include "host/core/plan.h"
 
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -28,61 +29,74 @@ constexpr const char* kVerdicts[] = {"false", "unknown", "true"};
 
 json DayToJson(const std::optional<absl::CivilDay>& day) { return day ? json(DateText(*day)) : json(nullptr); }
 
+// An object of these members, each moved into place: plans are large, and lists of pairs copy what stands in them.
+template <typename... Members>
+json ObjectOf(Members&&... members) {
+  json::object_t object;
+  const auto add = [&](const char* name, auto&& value) { object.emplace(name, std::forward<decltype(value)>(value)); };
+  (std::apply(add, std::forward<Members>(members)), ...);
+  return json(std::move(object));
+}
+
+template <typename Member>
+std::pair<const char*, Member&&> Named(const char* name, Member&& value) {
+  return {name, std::forward<Member>(value)};
+}
+
+json HiddenOr(const Value& value) {
+  return value.is_visible() ? ToJson(value) : json(json::object_t{{"$hidden", json(true)}});
+}
+
 json PositionToJson(const Position& position) {
-  return {{"file", position.file}, {"line", position.line}, {"column", position.column}};
+  return ObjectOf(Named("file", position.file), Named("line", position.line), Named("column", position.column));
 }
 
 json SupportToJson(const SupportReason& support) {
-  json clauses = json::array();
+  json::array_t clauses, records;
+  clauses.reserve(support.clauses.size());
   for (const ClauseResult& clause : support.clauses) {
-    clauses.push_back({{"position", PositionToJson(clause.position)},
-                       {"path", clause.path},
-                       {"wanted", clause.wanted},
-                       {"saw", clause.saw.is_visible() ? ToJson(clause.saw) : json{{"$hidden", true}}},
-                       {"contract_id", clause.contract_id},
-                       {"verdict", kVerdicts[static_cast<int>(clause.verdict)]},
-                       {"text", clause.text}});
+    clauses.push_back(ObjectOf(
+        Named("position", PositionToJson(clause.position)), Named("path", clause.path), Named("wanted", clause.wanted),
+        Named("saw", HiddenOr(clause.saw)), Named("contract_id", clause.contract_id),
+        Named("verdict", kVerdicts[static_cast<int>(clause.verdict)]), Named("text", clause.text)));
   }
-  json records = json::array();
-  for (const RecordKey& key : support.records) records.push_back({key.system, key.scope, key.object_class, key.id});
-  return {{"rule", support.rule},
-          {"position", PositionToJson(support.position)},
-          {"role", support.role},
-          {"on", DateText(support.on)},
-          {"contract", support.contract},
-          {"contract_id", support.contract_id},
-          {"from", DayToJson(support.from)},
-          {"until", DayToJson(support.until)},
-          {"clauses", clauses},
-          {"records", records}};
+  records.reserve(support.records.size());
+  for (const RecordKey& key : support.records) {
+    records.push_back(json::array_t{key.system, key.scope, key.object_class, key.id});
+  }
+  return ObjectOf(Named("rule", support.rule), Named("position", PositionToJson(support.position)),
+                  Named("role", support.role), Named("on", DateText(support.on)), Named("contract", support.contract),
+                  Named("contract_id", support.contract_id), Named("from", DayToJson(support.from)),
+                  Named("until", DayToJson(support.until)), Named("clauses", std::move(clauses)),
+                  Named("records", std::move(records)));
 }
 
 json ReasonToJson(const Reason& reason) {
-  json supports = json::array();
+  json::array_t supports;
+  supports.reserve(reason.supports.size());
   for (const SupportReason& support : reason.supports) supports.push_back(SupportToJson(support));
-  return {{"origin", reason.origin}, {"summary", reason.summary}, {"supports", supports}};
+  return ObjectOf(Named("origin", reason.origin), Named("summary", reason.summary),
+                  Named("supports", std::move(supports)));
 }
 
 json ChangesToJson(const std::vector<AttributeChange>& changes) {
-  json result = json::array();
+  json::array_t result;
   for (const AttributeChange& change : changes) {
-    json item = {{"attribute", change.attribute}};
+    json item = ObjectOf(Named("attribute", change.attribute));
     if (change.before.is_visible()) item["before"] = ToJson(change.before);
     if (change.after.is_visible()) item["after"] = ToJson(change.after);
     result.push_back(std::move(item));
   }
-  return result;
+  return json(std::move(result));
 }
 
 json NamesToJson(const std::vector<LateName>& names) {
-  json result = json::array();
+  json::array_t result;
   for (const LateName& name : names) {
-    result.push_back({{"attribute", name.attribute},
-                      {"domain", name.domain},
-                      {"candidates", name.candidates},
-                      {"expected", name.expected}});
+    result.push_back(ObjectOf(Named("attribute", name.attribute), Named("domain", name.domain),
+                              Named("candidates", name.candidates), Named("expected", name.expected)));
   }
-  return result;
+  return json(std::move(result));
 }
 
 json NumberToJson(const std::optional<int64_t>& number) { return number ? json(*number) : json(nullptr); }
@@ -249,28 +263,19 @@ absl::StatusOr<OperationKind> OperationKindFromName(absl::string_view name) {
 }
 
 json ToJson(const PlannedOperation& operation) {
-  json correlate = json::array();
+  json::array_t correlate;
   for (const auto& [attribute, value] : operation.correlate) {
-    correlate.push_back({attribute, value.is_visible() ? ToJson(value) : json{{"$hidden", true}}});
+    correlate.push_back(json::array_t{attribute, HiddenOr(value)});
   }
-  return {{"id", operation.id},
-          {"kind", std::string(OperationKindName(operation.kind))},
-          {"system", operation.system},
-          {"person_id", operation.person_id},
-          {"entitlement", operation.entitlement},
-          {"generation", operation.generation},
-          {"object_class", operation.object_class},
-          {"label", operation.label},
-          {"object_id", operation.object_id},
-          {"permission_id", operation.permission_id},
-          {"changes", ChangesToJson(operation.changes)},
-          {"names", NamesToJson(operation.names)},
-          {"secrets", operation.secrets},
-          {"correlate", correlate},
-          {"depends_on", operation.depends_on},
-          {"reason", ReasonToJson(operation.reason)},
-          {"status", kStatuses[static_cast<int>(operation.status)]},
-          {"block", operation.block}};
+  return ObjectOf(Named("id", operation.id), Named("kind", std::string(OperationKindName(operation.kind))),
+                  Named("system", operation.system), Named("person_id", operation.person_id),
+                  Named("entitlement", operation.entitlement), Named("generation", operation.generation),
+                  Named("object_class", operation.object_class), Named("label", operation.label),
+                  Named("object_id", operation.object_id), Named("permission_id", operation.permission_id),
+                  Named("changes", ChangesToJson(operation.changes)), Named("names", NamesToJson(operation.names)),
+                  Named("secrets", operation.secrets), Named("correlate", std::move(correlate)),
+                  Named("depends_on", operation.depends_on), Named("reason", ReasonToJson(operation.reason)),
+                  Named("status", kStatuses[static_cast<int>(operation.status)]), Named("block", operation.block));
 }
 
 absl::StatusOr<PlannedOperation> PlannedOperationFromJson(const json& stored) {
@@ -279,6 +284,7 @@ absl::StatusOr<PlannedOperation> PlannedOperationFromJson(const json& stored) {
 
 json ToJson(const Plan& plan) {
   json operations = json::array(), blocks = json::array(), thresholds = json::array(), held_back = json::array();
+  operations.get_ref<json::array_t&>().reserve(plan.operations.size());
   for (const PlannedOperation& operation : plan.operations) operations.push_back(ToJson(operation));
   for (const Block& block : plan.blocks) {
     blocks.push_back({{"id", block.id},
@@ -307,10 +313,10 @@ json ToJson(const Plan& plan) {
           {"state_sequence", plan.state_sequence},
           {"configuration", plan.configuration},
           {"as_of", DateText(plan.as_of)},
-          {"operations", operations},
-          {"blocks", blocks},
-          {"thresholds", thresholds},
-          {"held_back", held_back},
+          {"operations", std::move(operations)},
+          {"blocks", std::move(blocks)},
+          {"thresholds", std::move(thresholds)},
+          {"held_back", std::move(held_back)},
           {"warnings", plan.warnings},
           {"resolved_permissions", plan.resolved_permissions},
           {"unused_resources", plan.unused_resources},

@@ -14,15 +14,26 @@ absl::StatusOr<absl::CivilDay> Calendar::AcceptedToday() const {
   const absl::CivilDay today = Today();
   ASSIGN_OR_RETURN(const std::optional<absl::CivilDay> last, context_.store->LoadAsOf());
   if (last && *last == today) return today;
-  if (!last || (today > *last && today - *last <= 2)) {
-    store::Commit commit;
+  store::Commit commit;
+  const std::string date = absl::FormatCivilTime(today);
+  const std::string id = base::UuidOf({"block", kHostSystem, kClockKind, date});
+  ASSIGN_OR_RETURN(const std::vector<store::BlockRecord> blocks, context_.store->LoadBlocks());
+  const bool is_jump = last && (today < *last || today - *last > 2);
+  bool is_known = false;
+  for (store::BlockRecord known : blocks) {  // Of other dates: nobody needs to decide on them any more.
+    if (known.system != kHostSystem || known.kind != kClockKind) continue;
+    is_known |= known.id == id;
+    if (known.id == id && is_jump) continue;
+    known.state = "gone";
+    commit.blocks.push_back(std::move(known));
+  }
+  if (!is_jump) {
     commit.as_of = today;
     RETURN_IF_ERROR(context_.store->Write(commit));
     return today;
   }
-  const std::string date = absl::FormatCivilTime(today);
   store::BlockRecord block;
-  block.id = base::UuidOf({"block", kHostSystem, kClockKind, date});
+  block.id = id;
   block.system = kHostSystem;
   block.kind = kClockKind;
   block.detail = date;
@@ -31,14 +42,8 @@ absl::StatusOr<absl::CivilDay> Calendar::AcceptedToday() const {
                                today > *last ? "+" : "", today - *last, " days)");
   block.state = "waiting";
   block.since = context_.clock->Now();
-  ASSIGN_OR_RETURN(const std::vector<store::BlockRecord> blocks, context_.store->LoadBlocks());
-  bool is_known = false;
-  for (const store::BlockRecord& known : blocks) is_known |= known.id == block.id && known.state == "waiting";
-  if (!is_known) {
-    store::Commit commit;
-    commit.blocks.push_back(block);
-    RETURN_IF_ERROR(context_.store->Write(commit));
-  }
+  if (!is_known) commit.blocks.push_back(block);
+  if (!commit.blocks.empty()) RETURN_IF_ERROR(context_.store->Write(commit));
   return absl::FailedPreconditionError(absl::StrCat(
       block.verdict, ": nothing is read or changed until somebody looks. If the date is right: sluice block approve ",
       block.id.substr(0, 8), " --reason ..."));

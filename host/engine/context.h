@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "host/base/clock.h"
 #include "host/core/configuration.h"
 #include "host/engine/connector.h"
@@ -25,6 +26,14 @@ class Vault {
   virtual absl::StatusOr<std::string> Open(const std::string& id, const std::string& sealed) = 0;
 };
 
+class WorldCache;
+
+// How long an enforcement waits for a plugin that went away, and how often it looks.
+struct Patience {
+  absl::Duration plugin = absl::Minutes(2);
+  absl::Duration between = absl::Seconds(1);
+};
+
 struct Context {
   store::Store* store = nullptr;
   const base::Clock* clock = nullptr;
@@ -40,6 +49,9 @@ struct Context {
   std::function<void(std::function<void()>)> post;
   // Who this host is, in claims: "hostname:pid".
   std::string host_id;
+  Patience patience;
+  // The engine's own; see world.h.
+  std::shared_ptr<WorldCache> worlds;
 };
 
 }  // namespace sluice::engine

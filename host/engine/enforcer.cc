@@ -1,117 +1,13 @@
 #include "host/engine/enforcer.h"
 
-#include <set>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "host/base/status.h"
 
 namespace sluice::engine {
+namespace {
 
-struct Enforcer::Job {
-  std::shared_ptr<ActiveRun> run;
-  World world;
-  std::string plan;
-  int64_t fence = 0;
-  int64_t blocked = 0, waiting = 0, observing = 0;
-  absl::Mutex mutex;
-  size_t open ABSL_GUARDED_BY(mutex) = 0;
-  std::map<std::string, EnforcementCounts> counts ABSL_GUARDED_BY(mutex);
-  std::vector<std::shared_ptr<SystemEnforcement>> systems ABSL_GUARDED_BY(mutex);
-};
-
-absl::StatusOr<std::shared_ptr<Enforcer::Job>> Enforcer::Begin(const std::string& kind, const std::string& actor,
-                                                               const World& world, const std::string& plan,
-                                                               size_t systems) {
-  auto job = std::make_shared<Job>();
-  ASSIGN_OR_RETURN(job->run, runs_.Begin(kind, actor, "", plan));
-  job->world = world;
-  job->plan = plan;
-  absl::StatusOr<int64_t> fence = context_.store->NextFence();
-  if (!fence.ok()) {
-    runs_.End(job->run, "failed", std::string(fence.status().message()));
-    return fence.status();
-  }
-  job->fence = *fence;
-  absl::MutexLock lock(&job->mutex);
-  job->open = systems;
-  return job;
-}
-
-std::shared_ptr<SystemEnforcement> Enforcer::Make(const std::shared_ptr<Job>& job, const std::string& system,
-                                                  std::vector<core::PlannedOperation> operations) {
-  auto enforcement = std::make_shared<SystemEnforcement>(
-      context_, job->world, system, std::move(operations), job->plan, job->run, job->fence, StrandOf(system),
-      [this, job, system](const EnforcementCounts& counts) { OnDone(job, system, counts); });
-  absl::MutexLock lock(&job->mutex);
-  job->systems.push_back(enforcement);
-  return enforcement;
-}
-
-absl::StatusOr<std::string> Enforcer::Start(const std::string& actor, const World& world, const core::Plan& plan) {
-  std::map<std::string, std::vector<core::PlannedOperation>> by_system;
-  int64_t blocked = 0, waiting = 0, observing = 0;
-  for (const core::PlannedOperation& operation : plan.operations) {
-    switch (operation.status) {
-      case core::OperationStatus::kReady:
-        by_system[operation.system].push_back(operation);
-        break;
-      case core::OperationStatus::kBlocked:
-        ++blocked;
-        break;
-      case core::OperationStatus::kWaiting:
-        ++waiting;
-        break;
-      case core::OperationStatus::kObserving:
-        ++observing;
-        break;
-    }
-  }
-  ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, Begin("enforce", actor, world, plan.hash, by_system.size()));
-  job->blocked = blocked;
-  job->waiting = waiting;
-  job->observing = observing;
-  if (by_system.empty()) {
-    absl::MutexLock lock(&job->mutex);
-    job->open = 1;
-  }
-  if (by_system.empty()) OnDone(job, "", {});
-  for (auto& [system, operations] : by_system) Make(job, system, std::move(operations))->Start();
-  return job->run->id();
-}
-
-absl::StatusOr<std::string> Enforcer::Recover(const std::string& actor, const World& world,
-                                              std::vector<store::Operation> open) {
-  std::map<std::string, std::vector<store::Operation>> by_system;
-  for (store::Operation& operation : open) by_system[operation.planned.system].push_back(std::move(operation));
-  ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, Begin("verify", actor, world, "", by_system.size()));
-  for (auto& [system, operations] : by_system) Make(job, system, {})->Recover(std::move(operations));
-  return job->run->id();
-}
-
-void Enforcer::OnDone(const std::shared_ptr<Job>& job, const std::string& system, const EnforcementCounts& counts) {
-  std::map<std::string, EnforcementCounts> all;
-  {
-    absl::MutexLock lock(&job->mutex);
-    if (!system.empty()) job->counts[system] = counts;
-    if (--job->open > 0) return;
-    all = job->counts;
-  }
-  EnforcementCounts sum;
-  std::vector<std::string> lines;
-  nlohmann::json by_system = nlohmann::json::object();
-  for (const auto& [name, one] : all) {
-    sum.adopted += one.adopted;
-    sum.applied += one.applied;
-    sum.no_change += one.no_change;
-    sum.failed += one.failed;
-    sum.in_doubt += one.in_doubt + one.pending;
-    sum.not_sent += one.not_sent;
-    if (!one.error.empty()) lines.push_back(absl::StrCat(name, ": ", one.error));
-    by_system[name] = {{"adopted", one.adopted},  {"applied", one.applied},   {"no_change", one.no_change},
-                       {"failed", one.failed},    {"in_doubt", one.in_doubt}, {"pending", one.pending},
-                       {"not_sent", one.not_sent}};
-  }
+std::string SummaryOf(const EnforcementCounts& sum, int64_t blocked, int64_t waiting, int64_t observing) {
   std::vector<std::string> parts = {absl::StrCat(sum.applied, " applied")};
   const auto add = [&](int64_t count, absl::string_view what) {
     if (count > 0) parts.push_back(absl::StrCat(count, " ", what));
@@ -120,30 +16,276 @@ void Enforcer::OnDone(const std::shared_ptr<Job>& job, const std::string& system
   add(sum.no_change, "already so");
   add(sum.failed, "failed");
   add(sum.in_doubt, "in doubt");
+  add(sum.pending, "pending");
   add(sum.not_sent, "not sent");
-  add(job->blocked, "blocked");
-  add(job->waiting, "waiting");
-  add(job->observing, "only observed");
-  lines.insert(lines.begin(), absl::StrJoin(parts, ", "));
-  const bool has_failed = sum.failed > 0 || sum.in_doubt > 0 || lines.size() > 1;
+  add(blocked, "blocked");
+  add(waiting, "waiting");
+  add(observing, "only observed");
+  return absl::StrJoin(parts, ", ");
+}
+
+nlohmann::json ToJson(const EnforcementCounts& counts) {
+  return {{"adopted", counts.adopted},  {"applied", counts.applied},   {"no_change", counts.no_change},
+          {"failed", counts.failed},    {"in_doubt", counts.in_doubt}, {"pending", counts.pending},
+          {"not_sent", counts.not_sent}};
+}
+
+}  // namespace
+
+struct Enforcer::Job {
+  std::shared_ptr<ActiveRun> run;
+  int64_t fence = 0;
+  // Of StartAfterRecovery; `plan` is taken when it is called.
+  Load load;
+  LoadWork plan;
+  // Written before the stage that they belong to is launched.
+  World world;
+  int64_t blocked = 0, waiting = 0, observing = 0;
+
+  absl::Mutex mutex;
+  size_t open ABSL_GUARDED_BY(mutex) = 0;                                  // Systems of this stage that are not done.
+  std::map<std::string, EnforcementCounts> counts ABSL_GUARDED_BY(mutex);  // Of all stages.
+  std::map<std::string, std::pair<int64_t, int64_t>> progress ABSL_GUARDED_BY(mutex);
+  std::vector<std::shared_ptr<SystemEnforcement>> systems ABSL_GUARDED_BY(mutex);
+};
+
+absl::StatusOr<std::shared_ptr<Enforcer::Job>> Enforcer::Begin(const std::string& kind, const std::string& actor,
+                                                               const std::string& plan) {
+  auto job = std::make_shared<Job>();
+  ASSIGN_OR_RETURN(job->run, runs_.Begin(kind, actor, "", plan));
+  absl::StatusOr<int64_t> fence = context_.store->NextFence();
+  if (!fence.ok()) {
+    runs_.End(job->run, "failed", std::string(fence.status().message()));
+    return fence.status();
+  }
+  job->fence = *fence;
+  absl::MutexLock lock(&mutex_);
+  std::erase_if(jobs_, [](const std::weak_ptr<Job>& other) { return other.expired(); });
+  jobs_.push_back(job);
+  return job;
+}
+
+absl::StatusOr<std::string> Enforcer::Start(const std::string& actor, Work work) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, Begin("enforce", actor, work.plan.hash));
+  LaunchPlan(job, std::move(work));
+  return job->run->id();
+}
+
+absl::StatusOr<std::string> Enforcer::StartAfterRecovery(const std::string& actor, Load load, LoadWork plan) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, Begin("enforce", actor, ""));
+  job->load = std::move(load);
+  job->plan = std::move(plan);
+  job->run->SetProgress({"verifying what an earlier run left open", 0, 0});
+  const std::string id = job->run->id();
+  {
+    absl::MutexLock lock(&mutex_);
+    if (recovery_ != nullptr) {
+      after_recovery_.push_back([this, job] { BeginRecovery(job); });
+      return id;
+    }
+  }
+  Post([this, job] { BeginRecovery(job); });
+  return id;
+}
+
+absl::StatusOr<std::string> Enforcer::Recover(const std::string& actor, World world,
+                                              std::vector<store::Operation> open) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, Begin("verify", actor, ""));
+  {
+    absl::MutexLock lock(&mutex_);
+    recovery_ = job;
+  }
+  job->world = std::move(world);
+  LaunchOpen(job, std::move(open));
+  return job->run->id();
+}
+
+bool Enforcer::is_recovering() const {
+  absl::MutexLock lock(&mutex_);
+  return recovery_ != nullptr;
+}
+
+void Enforcer::BeginRecovery(const std::shared_ptr<Job>& job) {
+  absl::StatusOr<std::vector<store::Operation>> open = context_.store->LoadOpenOperations();
+  if (!open.ok()) return Fail(job, open.status());
+  absl::StatusOr<World> world = job->load();
+  if (!world.ok()) return Fail(job, world.status());
+  job->world = *std::move(world);
+  LaunchOpen(job, *std::move(open));
+}
+
+void Enforcer::LaunchOpen(const std::shared_ptr<Job>& job, std::vector<store::Operation> open) {
+  std::map<std::string, SystemEnforcement::Work> by_system;
+  for (store::Operation& operation : open) {
+    SystemEnforcement::Work& work = by_system[operation.planned.system];
+    work.system = operation.planned.system;
+    work.open.push_back(std::move(operation));
+  }
+  std::vector<SystemEnforcement::Work> all;
+  for (auto& [system, work] : by_system) all.push_back(std::move(work));
+  Launch(job, std::move(all));
+}
+
+void Enforcer::LaunchPlan(const std::shared_ptr<Job>& job, Work work) {
+  std::map<std::string, SystemEnforcement::Work> by_system;
+  for (core::PlannedOperation& operation : work.plan.operations) {
+    switch (operation.status) {
+      case core::OperationStatus::kReady: {
+        SystemEnforcement::Work& one = by_system[operation.system];
+        one.system = operation.system;
+        one.plan = work.plan.hash;
+        one.operations.push_back(std::move(operation));
+        break;
+      }
+      case core::OperationStatus::kBlocked:
+        ++job->blocked;
+        break;
+      case core::OperationStatus::kWaiting:
+        ++job->waiting;
+        break;
+      case core::OperationStatus::kObserving:
+        ++job->observing;
+        break;
+    }
+  }
+  job->world = std::move(work.world);
+  std::vector<SystemEnforcement::Work> all;
+  for (auto& [system, one] : by_system) all.push_back(std::move(one));
+  Launch(job, std::move(all));
+}
+
+void Enforcer::Launch(const std::shared_ptr<Job>& job, std::vector<SystemEnforcement::Work> all) {
+  std::vector<std::shared_ptr<SystemEnforcement>> systems;
+  {
+    absl::MutexLock lock(&job->mutex);
+    job->open = all.size();
+    job->progress.clear();
+    for (SystemEnforcement::Work& work : all) {
+      const std::string system = work.system;
+      const std::string activity =
+          absl::StrCat(work.open.empty() ? "carrying out operations in " : "verifying operations in ", system);
+      auto progress = [job, system, activity](int64_t settled, int64_t expected) {
+        RunProgress sum{activity, 0, 0};
+        absl::MutexLock lock(&job->mutex);
+        job->progress[system] = {settled, expected};
+        for (const auto& [name, one] : job->progress) {
+          sum.done += one.first;
+          sum.expected += one.second;
+        }
+        job->run->SetProgress(std::move(sum));
+      };
+      job->progress[system] = {0, work.operations.size() + work.open.size()};
+      systems.push_back(std::make_shared<SystemEnforcement>(
+          context_, job->world, std::move(work), job->run, job->fence, StrandOf(system), std::move(progress),
+          [this, job, system](const EnforcementCounts& counts) { OnSystemDone(job, system, counts); }));
+    }
+    job->systems = systems;
+  }
+  for (const auto& system : systems) system->Start();
+  if (systems.empty()) OnStageDone(job);
+}
+
+void Enforcer::OnSystemDone(const std::shared_ptr<Job>& job, const std::string& system,
+                            const EnforcementCounts& counts) {
+  {
+    absl::MutexLock lock(&job->mutex);
+    EnforcementCounts& sum = job->counts[system];
+    sum.Add(counts);
+    if (!counts.error.empty()) sum.error = counts.error;
+    if (--job->open > 0) return;
+  }
+  OnStageDone(job);
+}
+
+void Enforcer::OnStageDone(const std::shared_ptr<Job>& job) {
+  {
+    absl::MutexLock lock(&job->mutex);
+    job->systems.clear();
+  }
+  if (job->plan && !job->run->is_stopping()) return Post([this, job] { Plan(job); });
+  End(job);
+}
+
+void Enforcer::Plan(const std::shared_ptr<Job>& job) {
+  const LoadWork plan = std::move(job->plan);
+  job->plan = nullptr;
+  absl::StatusOr<Work> work = plan();
+  if (!work.ok()) return Fail(job, work.status());
+  job->run->SetPlan(work->plan.hash);
+  LaunchPlan(job, *std::move(work));
+}
+
+void Enforcer::Fail(const std::shared_ptr<Job>& job, const absl::Status& status) {
+  runs_.End(job->run, "failed", std::string(status.message()));
+}
+
+void Enforcer::End(const std::shared_ptr<Job>& job) {
+  std::map<std::string, EnforcementCounts> all;
+  {
+    absl::MutexLock lock(&job->mutex);
+    all = job->counts;
+  }
+  EnforcementCounts sum;
+  std::vector<std::string> lines;
+  nlohmann::json by_system = nlohmann::json::object();
+  for (const auto& [name, one] : all) {
+    sum.Add(one);
+    if (!one.error.empty()) lines.push_back(absl::StrCat(name, ": ", one.error));
+    by_system[name] = ToJson(one);
+  }
+  const bool has_failed = sum.failed > 0 || sum.in_doubt > 0 || !lines.empty();
+  lines.insert(lines.begin(), SummaryOf(sum, job->blocked, job->waiting, job->observing));
   const std::string state = job->run->is_stopping() ? "stopped"
                             : has_failed            ? "failed"
                             : job->blocked > 0      ? "blocked"
                                                     : "succeeded";
-  nlohmann::json json = {
-      {"systems", by_system}, {"blocked", job->blocked}, {"waiting", job->waiting}, {"observing", job->observing}};
-  runs_.End(job->run, state, absl::StrJoin(lines, "; "), std::move(json));
-  context_.post([job] {  // Not from within a strand that one of them still uses.
-    absl::MutexLock lock(&job->mutex);
-    job->systems.clear();
-  });
+  runs_.End(
+      job->run, state, absl::StrJoin(lines, "; "),
+      {{"systems", by_system}, {"blocked", job->blocked}, {"waiting", job->waiting}, {"observing", job->observing}});
+  std::vector<std::function<void()>> waiting;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (recovery_ != job) return;
+    recovery_.reset();
+    waiting.swap(after_recovery_);
+  }
+  for (std::function<void()>& task : waiting) Post(std::move(task));
 }
 
-base::Executor* Enforcer::StrandOf(const std::string& system) {
+std::shared_ptr<Strand> Enforcer::StrandOf(const std::string& system) {
   absl::MutexLock lock(&mutex_);
-  std::unique_ptr<base::Executor>& strand = strands_[system];
-  if (strand == nullptr) strand = std::make_unique<base::Executor>(system);
-  return strand.get();
+  std::shared_ptr<Strand>& strand = strands_[system];
+  if (strand == nullptr) strand = std::make_shared<Strand>(system);
+  if (is_stopped_) strand->Close();
+  return strand;
+}
+
+void Enforcer::Post(std::function<void()> task) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (is_stopped_) return;
+  }
+  context_.post(std::move(task));
+}
+
+void Enforcer::Stop() {
+  std::map<std::string, std::shared_ptr<Strand>> strands;
+  std::vector<std::weak_ptr<Job>> jobs;
+  {
+    absl::MutexLock lock(&mutex_);
+    is_stopped_ = true;
+    strands = strands_;
+    jobs = jobs_;
+    after_recovery_.clear();
+  }
+  for (const auto& [system, strand] : strands) strand->Close();
+  for (const std::weak_ptr<Job>& weak : jobs) {  // A job and its systems hold each other until they are done.
+    const std::shared_ptr<Job> job = weak.lock();
+    if (job == nullptr) continue;
+    std::vector<std::shared_ptr<SystemEnforcement>> systems;
+    absl::MutexLock lock(&job->mutex);
+    systems.swap(job->systems);
+  }
 }
 
 }  // namespace sluice::engine

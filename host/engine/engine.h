@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "host/core/planner.h"
 #include "host/engine/calendar.h"
 #include "host/engine/context.h"
@@ -32,7 +34,11 @@ struct Actor {
 class Engine {
  public:
   explicit Engine(Context context);
-  ~Engine();  // Stops runs: what was sent stays in the store and is verified at the next start.
+  ~Engine();
+
+  // Asks runs to stop, gives them `patience` to settle what is under way, and ends them: what has no outcome then stays
+  // in the store and is verified at the next start. After this nothing uses the context's pool.
+  void Stop(absl::Duration patience);
 
   const Context& context() const { return context_; }
   Runs& runs() { return runs_; }
@@ -45,8 +51,9 @@ class Engine {
   absl::StatusOr<std::string> StartImport(const Actor& actor, std::vector<std::string> systems);
   // The plan as of now, kept by its hash; blocks are stored, approvals lapse.
   absl::StatusOr<core::Plan> MakePlan(const Actor& actor);
-  // Carries out the plan as it is computed now. With `plan`, a hash or its beginning: FAILED_PRECONDITION unless it is
-  // the same plan.
+  // Carries out the plan as it is computed now, once what an earlier run left open is verified: one run. With `plan`, a
+  // hash or its beginning: FAILED_PRECONDITION unless it is the same plan (the run fails when only verifying changed
+  // it).
   absl::StatusOr<std::string> StartEnforcement(const Actor& actor, const std::string& plan);
   absl::Status StopRun(const Actor& actor, const std::string& run);
 
@@ -77,9 +84,16 @@ class Engine {
   absl::StatusOr<core::SystemSpec> FindTarget(const std::string& system) const;
   absl::Status WriteDecision(const Actor& actor, const std::string& action, const std::string& system,
                              const std::string& person_id, nlohmann::json facts, store::Commit commit);
-  absl::Status KeepPlan(const core::Plan& plan, const World& world);
+  absl::StatusOr<Enforcer::Work> PlanNow(const std::string& plan, bool may_note_disuse) ABSL_LOCKS_EXCLUDED(planning_);
+  absl::Status KeepPlan(const core::Plan& plan, const World& world, bool may_note_disuse)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(planning_);
+  absl::StatusOr<store::BlockRecord> FindBlock(const std::string& id, bool is_approved) const;
+  absl::Status AcceptImport(const Actor& actor, const store::BlockRecord& block);
 
   Context context_;
+  // Held while a plan is computed and kept, and while a block is decided: what is stored was true of the same state.
+  absl::Mutex planning_;
+  absl::Mutex handing_out_;  // Each secret leaves once.
   Runs runs_;
   Calendar calendar_;
   Snapshots snapshots_;

@@ -13,8 +13,14 @@ namespace {
 constexpr int64_t kTombstoneDays = 400;  // Longer than any window and any school year.
 
 std::string IncompleteStates(const std::vector<core::ClassState>& states,
-                             const std::vector<std::pair<std::string, std::string>>& scopes) {
+                             const std::vector<std::pair<std::string, std::string>>& scopes, const ReadPlan& plan) {
   std::vector<std::string> lines;
+  for (const ReadClass& asked : plan.classes) {
+    const bool is_there = std::any_of(states.begin(), states.end(), [&](const core::ClassState& state) {
+      return state.object_class == asked.object_class;
+    });
+    if (!is_there) lines.push_back(absl::StrCat(asked.object_class, " was not read: nothing was said of it"));
+  }
   for (const core::ClassState& state : states) {
     if (state.completeness == core::Completeness::kComplete) continue;
     std::string label = state.scope;
@@ -40,6 +46,8 @@ nlohmann::json ToJson(const SnapshotCounts& counts) {
 
 // What came of one system.
 struct Importer::Reading {
+  bool is_open = true;
+  ReadPlan plan;
   SystemSchema schema;
   core::ImportedData data;
   absl::Status status = absl::UnknownError("not read");
@@ -59,7 +67,7 @@ struct Importer::Job {
 class Importer::Sink final : public ImportSink {
  public:
   Sink(Importer* importer, std::shared_ptr<Job> job, std::string system)
-      : importer_(importer), job_(std::move(job)), system_(std::move(system)) {}
+      : importer_(importer), life_(importer->life_), job_(std::move(job)), system_(std::move(system)) {}
 
   void OnRecords(std::vector<core::Record> records) override {
     uint64_t total = 0;
@@ -70,9 +78,10 @@ class Importer::Sink final : public ImportSink {
     data_.records.insert(data_.records.end(), std::make_move_iterator(records.begin()),
                          std::make_move_iterator(records.end()));
     job_->run->SetProgress({absl::StrCat("reading ", system_), total, 0});
-    if (job_->run->is_stopping()) {
-      if (Connector* connector = importer_->context_.connectors->Find(system_)) connector->Cancel();
-    }
+    if (!job_->run->is_stopping()) return;
+    absl::ReaderMutexLock lock(&life_->mutex);
+    if (life_->is_over) return;
+    if (Connector* connector = importer_->context_.connectors->Find(system_)) connector->Cancel();
   }
   void OnWarning(const std::string& message) override { job_->run->Warn(absl::StrCat(system_, ": ", message)); }
   void OnProgress(const Progress& progress) override {
@@ -90,11 +99,13 @@ class Importer::Sink final : public ImportSink {
       reading.status = std::move(status);
       reading.data = std::move(data_);
     }
-    importer_->OnRead(job_, system_);
+    absl::ReaderMutexLock lock(&life_->mutex);
+    if (!life_->is_over) importer_->OnRead(job_, system_);
   }
 
  private:
-  Importer* importer_;
+  Importer* const importer_;
+  const std::shared_ptr<Life> life_;
   std::shared_ptr<Job> job_;
   std::string system_;
   core::ImportedData data_;
@@ -118,41 +129,71 @@ absl::StatusOr<std::string> Importer::Start(const std::string& actor, std::vecto
     absl::MutexLock lock(&job->mutex);
     job->open = job->systems.size();
   }
+  {
+    absl::MutexLock lock(&mutex_);
+    job_ = job;
+  }
   for (const std::string& system : job->systems) Read(job, system);
   return job->run->id();
 }
 
 void Importer::Read(const std::shared_ptr<Job>& job, const std::string& system) {
-  Connector* connector = context_.connectors->Find(system);
-  if (connector == nullptr) {
+  const auto fail = [this, job, system](absl::Status status) {
     {
       absl::MutexLock lock(&job->mutex);
-      job->readings[system].status = absl::UnavailableError("its connector is not there; see: sluice plugin list");
+      job->readings[system].status = std::move(status);
     }
-    return OnRead(job, system);
+    OnRead(job, system);
+  };
+  Connector* connector = context_.connectors->Find(system);
+  if (connector == nullptr) {
+    return fail(absl::UnavailableError("its connector is not there; see: sluice plugin list"));
   }
-  connector->GetSchema([this, job, system, connector](absl::StatusOr<SystemSchema> schema) {
-    if (!schema.ok()) {
-      {
-        absl::MutexLock lock(&job->mutex);
-        job->readings[system].status = schema.status();
-      }
-      return OnRead(job, system);
-    }
+  connector->GetSchema([this, life = life_, job, system, connector, fail](absl::StatusOr<SystemSchema> schema) {
+    absl::ReaderMutexLock alive(&life->mutex);
+    if (life->is_over) return;
+    if (!schema.ok()) return fail(schema.status());
+    if (job->run->is_stopping()) return fail(absl::CancelledError("stopped before it was read"));
     const core::SystemSpec& spec = *job->configuration->FindSystem(system);
     const ReadPlan plan =
         spec.is_source ? SourceReadPlan(spec, *schema, job->as_of) : TargetReadPlan(spec, *schema, job->as_of);
     {
       absl::MutexLock lock(&job->mutex);
       job->readings[system].schema = *std::move(schema);
+      job->readings[system].plan = plan;
     }
     connector->Import(plan, std::make_shared<Sink>(this, job, system));
   });
 }
 
-void Importer::OnRead(const std::shared_ptr<Job>& job, const std::string&) {
+void Importer::Cancel(const std::string& run) {
+  std::shared_ptr<Job> job;
+  {
+    absl::MutexLock lock(&mutex_);
+    job = job_;
+  }
+  if (job == nullptr || job->run->id() != run) return;
+  std::vector<std::string> open;  // What else such a system does, an enforcement, is not disturbed without need.
   {
     absl::MutexLock lock(&job->mutex);
+    for (const std::string& system : job->systems) {
+      if (job->readings[system].is_open) open.push_back(system);
+    }
+  }
+  for (const std::string& system : open) {
+    if (Connector* connector = context_.connectors->Find(system)) connector->Cancel();
+  }
+}
+
+void Importer::Stop() {
+  absl::MutexLock lock(&life_->mutex);
+  life_->is_over = true;
+}
+
+void Importer::OnRead(const std::shared_ptr<Job>& job, const std::string& system) {
+  {
+    absl::MutexLock lock(&job->mutex);
+    job->readings[system].is_open = false;
     if (--job->open > 0) return;
   }
   context_.post([this, job] { Finish(job); });
@@ -170,13 +211,11 @@ void Importer::Finish(const std::shared_ptr<Job>& job) {
   for (const std::string& system : job->systems) {
     const Reading& reading = readings[system];
     const bool is_source = job->configuration->FindSystem(system)->is_source;
-    if (!reading.status.ok()) {
+    absl::Status status = reading.status;
+    if (status.ok() && job->run->is_stopping()) status = absl::CancelledError("the run was stopped");
+    if (!status.ok()) {
       has_failed = true;
-      lines.push_back(absl::StrCat(system, ": not read: ", reading.status.message()));
-      store::Commit commit;
-      commit.audit.push_back(
-          Audit(*job, system, "import.failed", std::string(absl::StatusCodeToString(reading.status.code())), {}));
-      context_.store->Write(commit).IgnoreError();  // The run's summary says it as well.
+      lines.push_back(NotTaken(*job, system, status));
       continue;
     }
     lines.push_back(is_source ? TakeSource(*job, system, reading, counts[system], is_blocked)
@@ -188,6 +227,13 @@ void Importer::Finish(const std::shared_ptr<Job>& job) {
                             : is_blocked            ? "blocked"
                                                     : "succeeded";
   runs_.End(job->run, state, absl::StrJoin(lines, "; "), std::move(counts));
+}
+
+std::string Importer::NotTaken(const Job& job, const std::string& system, const absl::Status& status) {
+  store::Commit commit;
+  commit.audit.push_back(Audit(job, system, "import.failed", std::string(absl::StatusCodeToString(status.code())), {}));
+  context_.store->Write(commit).IgnoreError();  // The run's summary says it as well.
+  return absl::StrCat(system, ": not read: ", status.message());
 }
 
 std::string Importer::TakeSource(const Job& job, const std::string& system, const Reading& reading,
@@ -212,7 +258,7 @@ std::string Importer::TakeSource(const Job& job, const std::string& system, cons
   commit.imports.push_back(std::move(import));
   if (absl::Status status = snapshots_.AddTo(*candidate, system, "import", commit); !status.ok()) return fail(status);
   counts = ToJson(candidate->counts);
-  const std::string incomplete = IncompleteStates(reading.data.states, reading.data.scopes);
+  const std::string incomplete = IncompleteStates(reading.data.states, reading.data.scopes, reading.plan);
   if (!incomplete.empty()) job.run->Warn(absl::StrCat(system, ": ", incomplete, "; what they held is kept"));
   commit.audit.push_back(Audit(job, system, candidate->is_blocked ? "import.blocked" : "import.accepted",
                                incomplete.empty() ? "complete" : "in part", counts));
@@ -233,7 +279,7 @@ std::string Importer::TakeSource(const Job& job, const std::string& system, cons
 
 std::string Importer::TakeTarget(const Job& job, const std::string& system, const Reading& reading,
                                  nlohmann::json& counts) {
-  std::string incomplete = IncompleteStates(reading.data.states, reading.data.scopes);
+  std::string incomplete = IncompleteStates(reading.data.states, reading.data.scopes, reading.plan);
   if (!incomplete.empty()) {
     counts["failed"] = true;
     return absl::StrCat(system, ": not observed: ", incomplete);

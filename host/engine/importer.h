@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "host/engine/calendar.h"
 #include "host/engine/context.h"
 #include "host/engine/runs.h"
@@ -21,13 +23,24 @@ class Importer {
  public:
   Importer(const Context& context, Runs& runs, const Calendar& calendar, const Snapshots& snapshots)
       : context_(context), runs_(runs), calendar_(calendar), snapshots_(snapshots) {}
+  ~Importer() { Stop(); }
 
   // Starts a run that reads `systems` (none: all). NOT_FOUND: no such system; FAILED_PRECONDITION: the date waits for a
   // decision; ABORTED: another import is under way.
   absl::StatusOr<std::string> Start(const std::string& actor, std::vector<std::string> systems);
 
+  // Ends what a run still reads; what was read of a stopped run is not taken.
+  void Cancel(const std::string& run);
+  // Nothing that a connector says later has an effect.
+  void Stop();
+
  private:
   struct Job;
+  // Whether the importer is still there, for callbacks that come late. Callbacks hold it for reading.
+  struct Life {
+    absl::Mutex mutex;
+    bool is_over ABSL_GUARDED_BY(mutex) = false;
+  };
   class Sink;
   struct Reading;
 
@@ -37,6 +50,7 @@ class Importer {
   std::string TakeSource(const Job& job, const std::string& system, const Reading& reading, nlohmann::json& counts,
                          bool& is_blocked);
   std::string TakeTarget(const Job& job, const std::string& system, const Reading& reading, nlohmann::json& counts);
+  std::string NotTaken(const Job& job, const std::string& system, const absl::Status& status);
   audit::Entry Audit(const Job& job, const std::string& system, const std::string& action, const std::string& detail,
                      nlohmann::json facts) const;
 
@@ -44,6 +58,9 @@ class Importer {
   Runs& runs_;
   const Calendar& calendar_;
   const Snapshots& snapshots_;
+  const std::shared_ptr<Life> life_ = std::make_shared<Life>();
+  absl::Mutex mutex_;
+  std::shared_ptr<Job> job_ ABSL_GUARDED_BY(mutex_);  // The last one.
 };
 
 }  // namespace sluice::engine

@@ -16,30 +16,6 @@ bool IsResource(OperationKind kind) {
   return kind == OperationKind::kCreateResource || kind == OperationKind::kDeleteResource;
 }
 
-Action ActionOf(OperationKind kind) {
-  switch (kind) {
-    case OperationKind::kCreateResource:
-    case OperationKind::kCreate:
-      return Action::kCreate;
-    case OperationKind::kUpdate:
-    case OperationKind::kAdopt:
-      return Action::kUpdate;
-    case OperationKind::kEnable:
-      return Action::kEnable;
-    case OperationKind::kGrant:
-      return Action::kGrant;
-    case OperationKind::kRevoke:
-      return Action::kRevoke;
-    case OperationKind::kDisable:
-    case OperationKind::kRetire:
-      return Action::kDisable;
-    case OperationKind::kDelete:
-    case OperationKind::kDeleteResource:
-      return Action::kDelete;
-  }
-  return Action::kUpdate;
-}
-
 // "group les-h4.bio2" -> "les-h4.bio2": the label without its class.
 std::string LabelOf(const core::PlannedOperation& operation) {
   absl::string_view label = operation.label;
@@ -196,6 +172,30 @@ void RecordResource(const store::Operation& stored, const TargetResult& result, 
 
 }  // namespace
 
+Action ActionOf(OperationKind kind) {
+  switch (kind) {
+    case OperationKind::kCreateResource:
+    case OperationKind::kCreate:
+      return Action::kCreate;
+    case OperationKind::kUpdate:
+    case OperationKind::kAdopt:
+      return Action::kUpdate;
+    case OperationKind::kEnable:
+      return Action::kEnable;
+    case OperationKind::kGrant:
+      return Action::kGrant;
+    case OperationKind::kRevoke:
+      return Action::kRevoke;
+    case OperationKind::kDisable:
+    case OperationKind::kRetire:
+      return Action::kDisable;
+    case OperationKind::kDelete:
+    case OperationKind::kDeleteResource:
+      return Action::kDelete;
+  }
+  return Action::kUpdate;
+}
+
 absl::string_view OutcomeName(Outcome outcome) {
   switch (outcome) {
     case Outcome::kInDoubt:
@@ -325,7 +325,7 @@ absl::StatusOr<TargetOperation> ToTargetOperation(const store::Operation& stored
     }
   }
   if (operation.action == Action::kGrant || operation.action == Action::kRevoke) {
-    operation.object_class = kAccount;
+    operation.object_class = state.account_class();
     operation.permission_id = state.PermissionId(planned);
     if (operation.permission_id.empty()) return absl::FailedPreconditionError("the permission's object is not there");
     const auto& relations = state.schema().relations;
@@ -396,6 +396,8 @@ audit::Entry AuditOutcome(const store::Operation& stored, const TargetResult& re
   entry.facts["rules"] = std::move(rules);
   if (!result.changes.empty()) {
     for (const Change& change : result.changes) {
+      const std::vector<std::string>& secrets = planned.secrets;
+      if (std::find(secrets.begin(), secrets.end(), change.attribute) != secrets.end()) continue;
       entry.changes.push_back({planned.person_id, change.attribute, change.before, change.after});
     }
   } else if (outcome == "applied") {

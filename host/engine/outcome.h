@@ -1,6 +1,6 @@
 // What an outcome means for the state: which grants, resources and names change, and the audit row that says so.
 //
-// Pure but for what it is given; used by the enforcer under its own lock.
+// Pure but for what it is given; used by OperationLedger on its strand.
 #ifndef SLUICE_HOST_ENGINE_OUTCOME_H_
 #define SLUICE_HOST_ENGINE_OUTCOME_H_
 
@@ -25,6 +25,8 @@ class SystemState {
 
   const std::string& system() const { return system_; }
   const core::TargetSchema& schema() const { return schema_; }
+  const std::string& account_class() const { return account_class_; }
+  void set_account_class(const std::string& name) { account_class_ = name; }
   core::Grant* FindGrant(const std::string& person_id, const std::string& entitlement);
   core::Grant& GrantOf(const core::PlannedOperation& operation, const std::string& entitlement,
                        core::EntitlementKind kind);
@@ -42,6 +44,7 @@ class SystemState {
 
  private:
   std::string system_;
+  std::string account_class_ = "account";
   core::TargetSchema schema_;
   std::map<std::pair<std::string, std::string>, core::Grant> grants_;  // By person and entitlement.
   std::map<std::string, core::ResourceInstance> resources_;            // By entitlement: "class group:<key>".
@@ -60,6 +63,7 @@ void RecordSuccess(const store::Operation& stored, const TargetResult& result, a
 // The audit row of any outcome; `changes` of the result, or else the planned ones.
 audit::Entry AuditOutcome(const store::Operation& stored, const TargetResult& result, absl::string_view outcome);
 
+Action ActionOf(core::OperationKind kind);
 absl::string_view OutcomeName(Outcome outcome);  // "no_change"
 
 }  // namespace sluice::engine

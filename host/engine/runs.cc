@@ -1,5 +1,7 @@
 #include "host/engine/runs.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "host/base/hash.h"
@@ -97,12 +99,27 @@ void Runs::End(const std::shared_ptr<ActiveRun>& run, const std::string& state, 
 std::shared_ptr<ActiveRun> Runs::FindActive(const std::string& id_prefix) const {
   absl::MutexLock lock(&mutex_);
   for (const auto& [id, run] : active_) {
-    if (absl::StartsWith(id, id_prefix)) return run;
+    if (!id_prefix.empty() && absl::StartsWith(id, id_prefix)) return run;
   }
   return nullptr;
 }
 
+bool Runs::HasActive(const std::string& kind) const {
+  absl::MutexLock lock(&mutex_);
+  return std::any_of(active_.begin(), active_.end(), [&](const auto& run) { return run.second->Get().kind == kind; });
+}
+
+void Runs::AwaitNone(absl::Duration patience) const {
+  const auto is_none = [this] {
+    mutex_.AssertReaderHeld();
+    return active_.empty();
+  };
+  absl::MutexLock lock(&mutex_);
+  mutex_.AwaitWithTimeout(absl::Condition(&is_none), patience);
+}
+
 absl::StatusOr<Runs::View> Runs::Watch(const std::string& id, int64_t& version, absl::Duration patience) const {
+  if (id.empty()) return absl::NotFoundError("a run has an id; see: sluice run list");
   if (std::shared_ptr<ActiveRun> run = FindActive(id)) {
     absl::MutexLock lock(&run->mutex_);
     const auto has_changed = [&] {

@@ -35,6 +35,10 @@ class ActiveRun {
   const std::string& id() const { return run_.id; }        // Never changes.
   const std::string& actor() const { return run_.actor; }  // Never changes.
   void SetProgress(RunProgress progress);
+  void SetPlan(const std::string& hash) {
+    absl::MutexLock lock(&mutex_);
+    run_.plan = hash;
+  }
   RunProgress progress() const {
     absl::MutexLock lock(&mutex_);
     return progress_;
@@ -74,7 +78,9 @@ class Runs {
   void End(const std::shared_ptr<ActiveRun>& run, const std::string& state, const std::string& summary,
            nlohmann::json counts = {});
 
+  // Null: there is none; an empty id is nobody's.
   std::shared_ptr<ActiveRun> FindActive(const std::string& id_prefix) const;
+  bool HasActive(const std::string& kind) const;
   // Waits until the run has ended or something about it changed since `version` (0: returns at once); at most
   // `patience`. `version` becomes the new one. NOT_FOUND when there is no such run.
   struct View {
@@ -84,6 +90,8 @@ class Runs {
   };
   absl::StatusOr<View> Watch(const std::string& id, int64_t& version, absl::Duration patience) const;
   void StopAll();
+  // Waits until no run is under way; at most `patience`.
+  void AwaitNone(absl::Duration patience) const;
 
  private:
   const Context& context_;

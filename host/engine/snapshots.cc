@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "host/base/hash.h"
 #include "host/base/status.h"
+#include "host/engine/calendar.h"
+#include "host/engine/world.h"
 
 namespace sluice::engine {
 namespace {
@@ -122,8 +124,7 @@ absl::StatusOr<Candidate> Snapshots::Remap(const core::Configuration& configurat
 absl::StatusOr<Candidate> Snapshots::Check(core::Snapshot next, const core::Configuration& configuration,
                                            const std::vector<std::string>& systems, absl::CivilDay as_of) const {
   ASSIGN_OR_RETURN(const std::shared_ptr<const core::Snapshot> before, context_.store->LoadSnapshot());
-  std::map<std::string, std::vector<std::string>> texts;
-  ASSIGN_OR_RETURN(const core::State state, context_.store->LoadState(&texts));
+  ASSIGN_OR_RETURN(const std::shared_ptr<const core::State> state, LoadState(context_));
   Candidate candidate;
   candidate.diff = core::Diff(*before, next);
   candidate.snapshot = std::move(next);
@@ -161,7 +162,7 @@ absl::StatusOr<Candidate> Snapshots::Check(core::Snapshot next, const core::Conf
     }
   }
   for (store::BlockRecord& block : candidate.blocks) {
-    for (const core::Approval& approval : state.approvals) {
+    for (const core::Approval& approval : state->approvals) {
       if (approval.block_id != block.id) continue;
       const bool is_covered = std::all_of(block.ids.begin(), block.ids.end(),
                                           [&](const std::string& id) { return approval.ids.contains(id); });
@@ -192,20 +193,24 @@ absl::Status Snapshots::AddTo(const Candidate& candidate, const std::string& sys
         block.decided = old->second->decided;
       } else if (old->second->state == "waiting") {
         block.since = old->second->since;
+      } else if (old->second->state == "rejected" && old->second->ids == block.ids) {
+        block = *old->second;  // It was looked at, and nothing has changed.
       }
     }
     commit.blocks.push_back(std::move(block));
   }
   for (store::BlockRecord block : known) {
     const core::SystemSpec* spec = context_.configuration()->FindSystem(block.system);
-    if (current.contains(block.id) || spec == nullptr || !spec->is_source ||
-        (!system.empty() && block.system != system))
-      continue;
+    const bool is_of_a_source = spec == nullptr ? block.system != kHostSystem : spec->is_source;
+    if (current.contains(block.id) || !is_of_a_source || (!system.empty() && block.system != system)) continue;
     block.state = "gone";
+    commit.approvals_lapsed.push_back(block.id);
     commit.blocks.push_back(std::move(block));
   }
   commit.approvals_lapsed.insert(commit.approvals_lapsed.end(), candidate.lapsed.begin(), candidate.lapsed.end());
   if (!candidate.is_blocked) {
+    // An approval of a source names people, not operations: it is used up with what it let through.
+    commit.approvals_lapsed.insert(commit.approvals_lapsed.end(), current.begin(), current.end());
     commit.snapshot = candidate.snapshot;
     commit.snapshot_cause = cause;
   }
@@ -214,18 +219,19 @@ absl::Status Snapshots::AddTo(const Candidate& candidate, const std::string& sys
 
 absl::StatusOr<bool> Snapshots::ActivateCandidate(const std::string& system, absl::CivilDay as_of,
                                                   store::Commit& commit) const {
-  absl::StatusOr<core::RawSet> raw = context_.store->LoadRawSet(system, /*candidate=*/true);
-  if (absl::IsNotFound(raw.status())) return true;
-  RETURN_IF_ERROR(raw.status());
-  ASSIGN_OR_RETURN(Candidate candidate, Make(*context_.configuration(), system, *raw, as_of));
+  absl::StatusOr<store::ImportResult> import = context_.store->LoadCandidate(system);
+  const bool is_import = import.ok();
+  if (absl::IsNotFound(import.status())) {  // A change of the configuration waited: the same records, mapped anew.
+    import = store::ImportResult();
+    ASSIGN_OR_RETURN(import->raw, context_.store->LoadRawSet(system));
+  }
+  RETURN_IF_ERROR(import.status());
+  ASSIGN_OR_RETURN(const Candidate candidate, Make(*context_.configuration(), system, import->raw, as_of));
   RETURN_IF_ERROR(AddTo(candidate, system, "decision", commit));
   if (candidate.is_blocked) return false;
-  store::ImportResult import;
-  import.system = system;
-  import.as_of = as_of;
-  import.raw = *std::move(raw);
-  ASSIGN_OR_RETURN(import.states, context_.store->LoadClassStates(system));
-  commit.imports.push_back(std::move(import));
+  if (!is_import) return true;
+  import->is_candidate = false;
+  commit.imports.push_back(*std::move(import));
   return true;
 }
 

@@ -1,99 +1,91 @@
-// Carries out the operations of one plan on one target: phase after phase, each written ahead, each with one outcome.
+// Carries out the operations of one plan on one target: phase after phase, over one stream that is opened again when it
+// breaks.
 //
 // Everything runs on the system's strand; the sink's callbacks only post to it. Shared with the stream it opens, so
-// that a late callback finds it alive. Knows targets only through Connector.
+// that a late callback finds it alive. What is stored is its OperationLedger's work; this decides what comes next.
+// Waits for a plugin by a timer, never on a thread. Always ends: `done` is called once.
 #ifndef SLUICE_HOST_ENGINE_SYSTEM_ENFORCEMENT_H_
 #define SLUICE_HOST_ENGINE_SYSTEM_ENFORCEMENT_H_
 
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "host/base/executor.h"
 #include "host/engine/context.h"
-#include "host/engine/outcome.h"
+#include "host/engine/operation_ledger.h"
 #include "host/engine/runs.h"
+#include "host/engine/strand.h"
 #include "host/engine/world.h"
 
 namespace sluice::engine {
 
-// What became of the operations of one system.
-struct EnforcementCounts {
-  int64_t adopted = 0, applied = 0, no_change = 0, failed = 0, in_doubt = 0, pending = 0, not_sent = 0;
-  std::string error;  // Why the system was left alone; empty: it was not.
-};
-
 class SystemEnforcement final : public ApplySink, public std::enable_shared_from_this<SystemEnforcement> {
  public:
+  struct Work {
+    std::string system;
+    std::vector<core::PlannedOperation> operations;  // The ready ones, in plan order; or
+    std::vector<store::Operation> open;              // what an earlier run left open.
+    std::string plan;
+  };
   using Done = std::function<void(const EnforcementCounts&)>;
+  using Progress = std::function<void(int64_t settled, int64_t expected)>;
 
-  // `operations`: the ready ones of `system`, in plan order. `fence`: this run's lease.
-  SystemEnforcement(const Context& context, const World& world, std::string system,
-                    std::vector<core::PlannedOperation> operations, std::string plan, std::shared_ptr<ActiveRun> run,
-                    int64_t fence, base::Executor* strand, Done done);
+  // `fence`: this run's lease.
+  SystemEnforcement(const Context& context, const World& world, Work work, std::shared_ptr<ActiveRun> run,
+                    int64_t fence, std::shared_ptr<Strand> strand, Progress progress, Done done);
 
   void Start();
-
-  // Verifies what an earlier run left open (sent, in doubt, pending), and then calls `done`.
-  void Recover(std::vector<store::Operation> open);
 
   void OnResults(std::vector<TargetResult> results) override;
   void OnClosed(absl::Status status) override;
 
  private:
-  enum class Mode { kEnforce, kRecover };
-
-  void NextPhase();
+  // Does what can be done now; called after whatever happened.
+  void Step();
+  bool SettleDoubts();
+  bool NextPhase();
   bool IsReady(const core::PlannedOperation& operation) const;
-  void AdoptAll(const std::vector<core::PlannedOperation>& operations);
-  void SendMore();
-  // Stores a batch as sent, with names and sealed secrets, then hands it to the stream.
-  absl::Status SendBatch(std::vector<store::Operation> batch);
-  absl::Status Prepare(store::Operation& stored, store::Commit& commit, std::map<std::string, std::string>& secrets);
-  absl::Status WriteAhead(std::vector<store::Operation>& batch, std::vector<TargetOperation>& out);
-  void Settle(const std::vector<TargetResult>& results);
-  void SettleOne(const TargetResult& result, store::Commit& commit);
-  void SettleFailure(store::Operation& stored, const TargetResult& result, store::Commit& commit);
-  bool TryAgain(store::Operation& stored, const TargetResult& result);
-  void ConfirmSecrets(store::Operation& stored, store::Commit& commit);
-  void Commit(const store::Commit& commit);
-  void VerifyInDoubt();
-  void OnVerdicts(absl::StatusOr<std::vector<Verdict>> verdicts);
-  void SetCredential(store::Operation stored, TargetResult result);
-  void GiveUp(const std::string& error);
+  void SendBatch();
+  void SendCredentials();
+  bool OpenStream();
+  void Settle(std::vector<TargetResult> results);
+  void SettleUnavailable(const std::vector<TargetResult>& results);
+  void Close(absl::Status status);
+  void Verify();
+  void OnVerdicts(const std::vector<std::string>& asked, absl::StatusOr<std::vector<Verdict>> verdicts);
+  // The plugin is not there: waits for it, for a while.
+  void WaitForPlugin(const std::string& why);
+  void Wait(absl::Duration delay);
+  void Stop(const std::string& error);   // Nothing more is sent; what is under way ends.
+  void Abort(const std::string& error);  // Nothing more is stored either.
   void Finish();
   void ReportProgress();
-  absl::Time Now() const { return context_.clock->Now(); }
 
   const Context& context_;
   const World world_;
-  const std::string system_;
-  const std::string plan_;
+  const Work work_;
   const std::shared_ptr<ActiveRun> run_;
-  const int64_t fence_;
-  base::Executor* const strand_;
+  const std::shared_ptr<Strand> strand_;
+  Progress progress_;
   Done done_;
 
-  Mode mode_ = Mode::kEnforce;
-  SystemState state_;
-  std::vector<core::PlannedOperation> operations_;
+  OperationLedger ledger_;
   size_t phase_ = 0;
-  std::deque<store::Operation> queue_;                 // Of this phase, not sent yet.
-  std::map<std::string, store::Operation> under_way_;  // Sent, without an outcome, by operation id.
-  std::map<std::string, TargetResult>
-      awaiting_credential_;                 // CREATEs that Verify found done: their password is set again first.
-  std::set<std::string> succeeded_;         // Ids.
-  std::map<std::string, int> name_rounds_;  // By operation id: how many names or passwords were refused.
-  std::set<std::string> taken_names_;       // Domain and name that the target refused in this run.
+  std::deque<store::Operation> queue_;     // Of this phase, not sent yet.
+  std::vector<TargetResult> unavailable_;  // Not reached, or not sent: the end of the stream says which.
   std::unique_ptr<ApplyStream> stream_;
-  bool is_stream_broken_ = false;
+  bool has_flushed_ = false;
+  bool is_closing_ = false;
+  bool is_verifying_ = false;
+  bool is_waiting_ = false;
+  bool is_verified_as_far_as_possible_ = false;
+  bool is_aborted_ = false;
   bool is_done_ = false;
-  uint64_t settled_ = 0;
-  EnforcementCounts counts_;
+  std::string stop_;                                     // Why nothing more is sent; empty: it goes on.
+  absl::Duration missing_since_ = absl::ZeroDuration();  // Monotonic; zero: the plugin is there.
+  int breaks_ = 0;
 };
 
 }  // namespace sluice::engine

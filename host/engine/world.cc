@@ -6,11 +6,11 @@
 
 namespace sluice::engine {
 
-absl::StatusOr<World> LoadWorld(const Context& context, absl::CivilDay as_of) {
-  World world;
-  world.configuration = context.configuration();
-  world.as_of = as_of;
-  ASSIGN_OR_RETURN(world.snapshot, context.store->LoadSnapshot());
+absl::StatusOr<std::shared_ptr<const core::State>> LoadState(const Context& context) {
+  if (context.worlds != nullptr) {
+    ASSIGN_OR_RETURN(const int64_t sequence, context.store->LoadStateSequence());
+    if (auto known = context.worlds->Find(sequence)) return known;
+  }
   std::map<std::string, std::vector<std::string>> activation_texts;
   ASSIGN_OR_RETURN(core::State state, context.store->LoadState(&activation_texts));
   for (const auto& [system, texts] : activation_texts) {
@@ -20,7 +20,17 @@ absl::StatusOr<World> LoadWorld(const Context& context, absl::CivilDay as_of) {
       state.activations[system].conditions.push_back(std::move(condition));
     }
   }
-  world.state = std::make_shared<const core::State>(std::move(state));
+  auto loaded = std::make_shared<const core::State>(std::move(state));
+  if (context.worlds != nullptr) context.worlds->Keep(loaded);
+  return loaded;
+}
+
+absl::StatusOr<World> LoadWorld(const Context& context, absl::CivilDay as_of) {
+  World world;
+  world.configuration = context.configuration();
+  world.as_of = as_of;
+  ASSIGN_OR_RETURN(world.snapshot, context.store->LoadSnapshot());
+  ASSIGN_OR_RETURN(world.state, LoadState(context));
   return world;
 }
 

@@ -4,7 +4,9 @@
 
 #include <memory>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "host/core/planner.h"
 #include "host/engine/context.h"
 
@@ -20,6 +22,26 @@ struct World {
 };
 
 absl::StatusOr<World> LoadWorld(const Context& context, absl::CivilDay as_of);
+
+// The state of the store, activations parsed. Read again only when its sequence number has risen.
+absl::StatusOr<std::shared_ptr<const core::State>> LoadState(const Context& context);
+
+// The last state that was read; a Context without one reads each time. Thread-safe.
+class WorldCache {
+ public:
+  std::shared_ptr<const core::State> Find(int64_t sequence) const {
+    absl::MutexLock lock(&mutex_);
+    return state_ != nullptr && state_->sequence == sequence ? state_ : nullptr;
+  }
+  void Keep(std::shared_ptr<const core::State> state) {
+    absl::MutexLock lock(&mutex_);
+    if (state_ == nullptr || state_->sequence <= state->sequence) state_ = std::move(state);
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<const core::State> state_ ABSL_GUARDED_BY(mutex_);
+};
 
 }  // namespace sluice::engine
 

@@ -139,11 +139,15 @@ class Store {
 
   // The active raw records of a source; of its waiting candidate when `candidate` (NOT_FOUND: none).
   virtual absl::StatusOr<core::RawSet> LoadRawSet(const std::string& system, bool candidate = false) = 0;
+  // The waiting candidate as it was written: its day and states with the whole set. NOT_FOUND: none waits.
+  virtual absl::StatusOr<ImportResult> LoadCandidate(const std::string& system) = 0;
   virtual absl::StatusOr<std::vector<core::ClassState>> LoadClassStates(const std::string& system) = 0;
   virtual absl::StatusOr<std::shared_ptr<const core::Snapshot>>
   LoadSnapshot() = 0;  // Active; sequence 0 and empty when there is none.
   // Activations carry their "when" texts in `activation_texts`: the caller parses them into State.activations.
   virtual absl::StatusOr<core::State> LoadState(std::map<std::string, std::vector<std::string>>* activation_texts) = 0;
+  // State.sequence alone: whether LoadState would give something else than it gave before.
+  virtual absl::StatusOr<int64_t> LoadStateSequence() = 0;
   virtual absl::StatusOr<std::optional<ConfigurationRecord>> LoadConfiguration() = 0;
   virtual absl::StatusOr<std::optional<absl::CivilDay>> LoadAsOf() = 0;
   virtual absl::StatusOr<core::Plan> LoadPlan(

@@ -340,6 +340,21 @@ absl::StatusOr<core::RawSet> ReadRawSet(Database& database, const std::string& s
   return set;
 }
 
+absl::StatusOr<ImportResult> ReadCandidate(Database& database, const std::string& system) {
+  ImportResult import;
+  import.system = system;
+  import.is_candidate = true;
+  ASSIGN_OR_RETURN(import.raw, ReadRawSet(database, system, true));
+  ASSIGN_OR_RETURN(import.as_of, CandidateDay(database, system));
+  ASSIGN_OR_RETURN(import.states, ReadStates(database, system, true));
+  ASSIGN_OR_RETURN(Query query, database.Ask("SELECT run_id FROM imports WHERE system = ? AND is_candidate = 1 "
+                                             "ORDER BY rowid DESC LIMIT 1",
+                                             system));
+  if (query.Next()) import.run_id = query.Text(0);
+  RETURN_IF_ERROR(query.status());
+  return import;
+}
+
 absl::StatusOr<std::vector<core::ClassState>> ReadClassStates(Database& database, const std::string& system) {
   return ReadStates(database, system, false);
 }

@@ -32,6 +32,8 @@ absl::Status WriteImport(Database& database, const ImportResult& import);
 
 // NOT_FOUND: a candidate was asked for and none waits.
 absl::StatusOr<core::RawSet> ReadRawSet(Database& database, const std::string& system, bool candidate);
+// NOT_FOUND when none waits.
+absl::StatusOr<ImportResult> ReadCandidate(Database& database, const std::string& system);
 absl::StatusOr<std::vector<core::ClassState>> ReadClassStates(Database& database, const std::string& system);
 
 }  // namespace sluice::store

@@ -55,11 +55,19 @@ class SqliteStore final : public Store {
   absl::StatusOr<core::RawSet> LoadRawSet(const std::string& system, bool candidate) override {
     return Read([&](Database& database) { return ReadRawSet(database, system, candidate); });
   }
+  absl::StatusOr<ImportResult> LoadCandidate(const std::string& system) override {
+    return Read([&](Database& database) { return ReadCandidate(database, system); });
+  }
   absl::StatusOr<std::vector<core::ClassState>> LoadClassStates(const std::string& system) override {
     return Read([&](Database& database) { return ReadClassStates(database, system); });
   }
   absl::StatusOr<std::shared_ptr<const core::Snapshot>> LoadSnapshot() override;
   absl::StatusOr<core::State> LoadState(std::map<std::string, std::vector<std::string>>* activation_texts) override;
+  absl::StatusOr<int64_t> LoadStateSequence() override {
+    return Read([](Database& database) {
+      return database.Number(0, "SELECT value FROM meta WHERE key = ?", kStateSequence);
+    });
+  }
   absl::StatusOr<std::optional<ConfigurationRecord>> LoadConfiguration() override {
     return Read([](Database& database) { return ReadConfiguration(database); });
   }

@@ -1,0 +1,374 @@
+// What comes after sending: outcomes, verdicts, and what follows from each in the same transaction.
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "host/base/status.h"
+#include "host/engine/operation_ledger.h"
+#include "host/engine/operation_ledger_internal.h"
+
+namespace sluice::engine {
+namespace {
+
+using core::OperationKind;
+using State = store::Operation::State;
+
+constexpr int kMostPasswords = 3;  // Refused ones of one operation in one run.
+constexpr int kMostNotDone = 3;    // Times that one operation is found not done in one run.
+constexpr int kMostTooEarly = 5;
+constexpr size_t kBatch = 100;  // Operations in one transaction.
+
+// What is not there any more needs no taking away.
+bool TakesAway(OperationKind kind) {
+  return kind == OperationKind::kDisable || kind == OperationKind::kRetire || kind == OperationKind::kRevoke ||
+         kind == OperationKind::kDelete || kind == OperationKind::kDeleteResource;
+}
+
+// When a failure goes away by itself, if it does.
+std::optional<absl::Duration> RetryAfter(const Failure& failure, int attempt) {
+  constexpr int64_t kMinutes[] = {1, 5, 15, 30, 60};
+  switch (failure.reason) {
+    case Reason::kThrottled:
+      return std::max(failure.retry_after, absl::Seconds(30));
+    case Reason::kTransient:
+      return std::max(failure.retry_after, absl::Minutes(kMinutes[std::clamp(attempt, 1, 5) - 1]));
+    case Reason::kUnavailable:
+    case Reason::kConflict:
+    case Reason::kNotFound:
+    case Reason::kCancelled:
+      return std::max(failure.retry_after, absl::Minutes(1));
+    default:
+      if (failure.retry_after > absl::ZeroDuration()) return failure.retry_after;
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+void EnforcementCounts::Add(const EnforcementCounts& other) {
+  adopted += other.adopted;
+  applied += other.applied;
+  no_change += other.no_change;
+  failed += other.failed;
+  in_doubt += other.in_doubt;
+  pending += other.pending;
+  not_sent += other.not_sent;
+}
+
+absl::Status OperationLedger::Write(Change change) {
+  store::Commit& commit = change.commit;
+  if (!commit.operations.empty() || !commit.audit.empty() || !commit.secrets.empty()) {
+    for (audit::Entry& entry : commit.audit) {
+      entry.time = Now();
+      entry.actor = run_->actor();
+      entry.configuration = world_.configuration->hash;
+      entry.snapshot = world_.snapshot->sequence;
+      entry.plugin = context_.plugin_name(system_);
+    }
+    RETURN_IF_ERROR(context_.store->Write(commit));
+  }
+  for (const std::string& id : change.ended) {
+    under_way_.erase(id);
+    sealed_.erase(id);
+    awaiting_credential_.erase(id);
+  }
+  for (store::Operation& stored : change.open) under_way_[stored.planned.id] = std::move(stored);
+  for (const std::string& id : change.succeeded) succeeded_.insert(id);
+  for (const std::string& warning : change.warnings) run_->Warn(warning);
+  counts_.Add(change.counts);
+  return absl::OkStatus();
+}
+
+void OperationLedger::End(store::Operation stored, const TargetResult& result, std::string outcome, Change& change) {
+  stored.outcome = std::move(outcome);
+  stored.ended = Now();
+  change.ended.push_back(stored.planned.id);
+  change.commit.audit.push_back(AuditOutcome(stored, result, stored.outcome));
+  change.commit.operations.push_back(std::move(stored));
+}
+
+// Accounts come before what hangs on them, as in the plan.
+absl::Status OperationLedger::Adopt(const std::vector<core::PlannedOperation>& operations) {
+  for (size_t from = 0; from < operations.size(); from += kBatch) {
+    Change change;
+    for (size_t i = from; i < std::min(from + kBatch, operations.size()); ++i) {
+      store::Operation stored;
+      stored.planned = operations[i];
+      stored.plan = plan_;
+      stored.run_id = run_->id();
+      stored.state = State::kDone;
+      stored.host = context_.host_id;
+      stored.fence = fence_;
+      stored.written = Now();
+      TargetResult result;
+      result.operation_id = operations[i].id;
+      result.outcome = Outcome::kNoChange;
+      result.object_id = operations[i].object_id;
+      RecordSuccess(stored, result, world_.as_of, state_, change.commit);
+      change.succeeded.push_back(operations[i].id);
+      ++change.counts.adopted;
+      End(std::move(stored), result, "adopted", change);
+    }
+    RETURN_IF_ERROR(Write(std::move(change)));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<store::Operation>> OperationLedger::Settle(const std::vector<TargetResult>& results,
+                                                                      bool sends_again) {
+  Change change;
+  change.sends_again = sends_again;
+  for (const TargetResult& result : results) {
+    if (auto credential = credentials_.find(result.operation_id); credential != credentials_.end()) {
+      SettleCredential(credential->second, result, change);
+      credentials_.erase(credential);
+      continue;
+    }
+    auto found = under_way_.find(result.operation_id);
+    // What is in doubt is settled by a verdict only.
+    if (found == under_way_.end() || found->second.state != State::kSent) continue;
+    SettleOne(found->second, result, change);
+  }
+  std::vector<store::Operation> again = change.again;
+  RETURN_IF_ERROR(Write(std::move(change)));
+  return again;
+}
+
+void OperationLedger::SettleOne(const store::Operation& stored, const TargetResult& result, Change& change) {
+  switch (result.outcome) {
+    case Outcome::kApplied:
+    case Outcome::kNoChange:
+      return SettleSuccess(stored, result, change);
+    case Outcome::kPending: {
+      store::Operation pending = stored;
+      pending.state = State::kPending;
+      ++change.counts.pending;
+      return End(std::move(pending), result, "pending", change);
+    }
+    case Outcome::kInDoubt: {
+      store::Operation doubtful = stored;
+      doubtful.state = State::kInDoubt;
+      change.commit.operations.push_back(doubtful);
+      change.open.push_back(std::move(doubtful));
+      return;
+    }
+    case Outcome::kPartlyApplied:
+      return SettlePart(stored, result, change);
+    case Outcome::kFailed:
+      if (result.failure.reason == Reason::kNotFound && TakesAway(stored.planned.kind)) {
+        TargetResult reached = result;
+        reached.outcome = Outcome::kNoChange;
+        return SettleSuccess(stored, reached, change);
+      }
+      return SettleFailure(stored, result, change);
+  }
+}
+
+void OperationLedger::SettleSuccess(store::Operation stored, const TargetResult& result, Change& change) {
+  RecordSuccess(stored, result, world_.as_of, state_, change.commit);
+  const bool was_there =
+      result.outcome == Outcome::kNoChange &&
+      (stored.planned.kind == OperationKind::kCreate || stored.planned.kind == OperationKind::kCreateResource);
+  if (was_there) {  // Neither its password nor its name is ours.
+    for (const auto& [attribute, id] : stored.secrets) change.commit.secrets_dropped.push_back(id);
+    ReleaseNames(stored, change.commit);
+    stored.secrets.clear();
+  } else {
+    for (store::SealedSecret sealed : sealed_[stored.planned.id]) {
+      sealed.is_confirmed = true;
+      change.commit.secrets.push_back(std::move(sealed));
+    }
+  }
+  stored.state = State::kDone;
+  change.succeeded.push_back(stored.planned.id);
+  ++(result.outcome == Outcome::kApplied ? change.counts.applied : change.counts.no_change);
+  End(std::move(stored), result, std::string(OutcomeName(result.outcome)), change);
+}
+
+void OperationLedger::SettleFailure(store::Operation stored, const TargetResult& result, Change& change) {
+  if (!change.sends_again || !TryAgain(stored, result)) return Fail(std::move(stored), result, change);
+  // Stays stored as sent until it is written ahead with what is new.
+  change.commit.audit.push_back(AuditOutcome(stored, result, "failed"));
+  change.ended.push_back(stored.planned.id);
+  change.again.push_back(std::move(stored));
+}
+
+void OperationLedger::Fail(store::Operation stored, const TargetResult& result, Change& change) {
+  stored.state = State::kFailed;
+  stored.error_reason = std::string(ReasonName(result.failure.reason));
+  stored.error = result.failure.message;
+  stored.retry_at.reset();
+  if (auto after = RetryAfter(result.failure, stored.attempt)) stored.retry_at = Now() + *after;
+  for (const std::string& attribute : stored.planned.secrets) {
+    if (auto secret = stored.secrets.find(attribute); secret != stored.secrets.end()) {
+      change.commit.secrets_dropped.push_back(secret->second);
+    }
+  }
+  stored.secrets.clear();
+  ReleaseNames(stored, change.commit);
+  change.warnings.push_back(absl::StrCat(system_, ": ", core::OperationKindName(stored.planned.kind), " ",
+                                         stored.planned.id.substr(0, 8), " failed: ", stored.error_reason, ": ",
+                                         stored.error));
+  ++change.counts.failed;
+  End(std::move(stored), result, std::string(OutcomeName(result.outcome)), change);
+}
+
+// Some of it is written: what is counts, and the next plan wants the rest. Of an account that is half made reading says
+// what it is.
+void OperationLedger::SettlePart(store::Operation stored, const TargetResult& result, Change& change) {
+  const OperationKind kind = stored.planned.kind;
+  if (kind == OperationKind::kCreate || kind == OperationKind::kCreateResource) {
+    stored.state = State::kInDoubt;
+    change.commit.operations.push_back(stored);
+    change.open.push_back(std::move(stored));
+    return;
+  }
+  if (kind == OperationKind::kUpdate && !result.changes.empty()) {
+    store::Operation part = stored;
+    std::erase_if(part.planned.changes, [&](const core::AttributeChange& wanted) {
+      return std::none_of(result.changes.begin(), result.changes.end(), [&](const engine::Change& written) {
+        return absl::EqualsIgnoreCase(written.attribute, wanted.attribute);
+      });
+    });
+    RecordSuccess(part, result, world_.as_of, state_, change.commit);
+  }
+  Fail(std::move(stored), result, change);
+}
+
+void OperationLedger::SettleCredential(const std::string& create, const TargetResult& result, Change& change) {
+  auto created = awaiting_credential_.find(create);
+  auto stored = under_way_.find(create);
+  if (created == awaiting_credential_.end() || stored == under_way_.end()) return;
+  if (result.outcome == Outcome::kApplied || result.outcome == Outcome::kNoChange) {
+    return SettleSuccess(stored->second, created->second, change);
+  }
+  change.commit.audit.push_back(AuditOutcome(stored->second, result, "in_doubt"));
+  change.warnings.push_back(absl::StrCat(system_, ": the first password of the account made by operation ",
+                                         create.substr(0, 8), " could not be set: ", ReasonName(result.failure.reason),
+                                         ": ", result.failure.message, "; it is tried again at the next run"));
+  store::Operation doubtful = stored->second;
+  ++change.counts.in_doubt;
+  change.commit.operations.push_back(doubtful);
+  change.ended.push_back(create);
+}
+
+// A name that the target knows and we did not: the next candidate, which is not a new plan. A refused password: another
+// one.
+bool OperationLedger::TryAgain(const store::Operation& stored, const TargetResult& result) {
+  const std::string& id = stored.planned.id;
+  if (result.failure.reason == Reason::kPasswordPolicy) {
+    return !stored.planned.secrets.empty() && ++passwords_[id] < kMostPasswords;
+  }
+  if (result.failure.reason != Reason::kAlreadyExists) return false;
+  bool has_changed = false;
+  for (const core::LateName& late : stored.planned.names) {
+    bool is_taken = result.failure.taken.empty();
+    for (const Taken& taken : result.failure.taken) is_taken |= absl::EqualsIgnoreCase(taken.attribute, late.attribute);
+    auto name = stored.names.find(late.attribute);
+    if (is_taken && name != stored.names.end()) has_changed |= taken_.insert(NameKey(late.domain, name->second)).second;
+  }
+  return has_changed;
+}
+
+void OperationLedger::DoubtAll() {
+  credentials_.clear();
+  for (auto& [id, stored] : under_way_) {
+    if (stored.state == State::kSent) stored.state = State::kInDoubt;
+  }
+}
+
+bool OperationLedger::has_in_doubt() const {
+  return std::any_of(under_way_.begin(), under_way_.end(), [&](const auto& one) {
+    return one.second.state != State::kSent && !awaiting_credential_.contains(one.first);
+  });
+}
+
+std::vector<TargetOperation> OperationLedger::InDoubt(size_t limit) {
+  std::vector<TargetOperation> operations;
+  for (const auto& [id, stored] : under_way_) {
+    if (operations.size() == limit) break;
+    if (stored.state == State::kSent || awaiting_credential_.contains(id)) continue;
+    absl::StatusOr<TargetOperation> operation = ToTargetOperation(stored, state_, {});
+    if (!operation.ok()) {  // The account that it speaks of is not known any more: the target is asked by the id alone.
+      operation = TargetOperation();
+      operation->id = id;
+      operation->object_class = stored.planned.object_class;
+      operation->action = ActionOf(stored.planned.kind);
+    }
+    operations.push_back(*std::move(operation));
+  }
+  return operations;
+}
+
+absl::StatusOr<OperationLedger::Verified> OperationLedger::SettleVerdicts(const std::vector<std::string>& asked,
+                                                                          const std::vector<Verdict>& verdicts,
+                                                                          bool sends_again) {
+  std::map<std::string, const Verdict*> by_id;
+  for (const Verdict& verdict : verdicts) by_id[verdict.operation_id] = &verdict;
+  Verified verified;
+  Change change;
+  std::map<std::string, TargetResult> found_done;
+  for (const std::string& id : asked) {
+    auto found = under_way_.find(id);
+    if (found == under_way_.end()) continue;
+    const store::Operation& stored = found->second;
+    static const Verdict kNone;
+    const Verdict& verdict = by_id.contains(id) ? *by_id[id] : kNone;
+    if (verdict.state == Verdict::State::kDone) {
+      TargetResult result = verdict.result;
+      result.operation_id = id;
+      result.outcome = Outcome::kApplied;
+      if (stored.secrets.empty()) {
+        SettleSuccess(stored, result, change);
+      } else {
+        found_done[id] = std::move(result);
+      }
+    } else if (verdict.state == Verdict::State::kNotDone) {
+      SettleNotDone(stored, sends_again, change);
+    } else if (verdict.state == Verdict::State::kTooEarly && ++too_early_[id] < kMostTooEarly) {
+      verified.wait = std::max({verified.wait, verdict.retry_after, absl::Milliseconds(1)});
+    } else {
+      LeaveInDoubt(stored, verdict.state == Verdict::State::kPending ? State::kPending : State::kInDoubt, change);
+    }
+  }
+  verified.again = change.again;
+  RETURN_IF_ERROR(Write(std::move(change)));
+  for (auto& [id, result] : found_done) awaiting_credential_[id] = std::move(result);
+  return verified;
+}
+
+void OperationLedger::SettleNotDone(store::Operation stored, bool sends_again, Change& change) {
+  if (sends_again && ++not_done_[stored.planned.id] < kMostNotDone) {
+    change.ended.push_back(stored.planned.id);
+    change.again.push_back(std::move(stored));
+    return;
+  }
+  for (const auto& [attribute, id] : stored.secrets) change.commit.secrets_dropped.push_back(id);
+  stored.secrets.clear();
+  ReleaseNames(stored, change.commit);
+  stored.state = State::kSuperseded;  // The next plan wants it again.
+  TargetResult result;
+  result.operation_id = stored.planned.id;
+  ++change.counts.not_sent;
+  End(std::move(stored), result, "not_done", change);
+}
+
+void OperationLedger::LeaveInDoubt(store::Operation stored, State state, Change& change) {
+  stored.state = state;
+  change.warnings.push_back(absl::StrCat(
+      system_, ": operation ", stored.planned.id.substr(0, 8),
+      state == State::kPending ? " is still under way in the target" : " is in doubt and reading does not settle it",
+      "; it is verified again at the next run"));
+  ++(state == State::kPending ? change.counts.pending : change.counts.in_doubt);
+  change.ended.push_back(stored.planned.id);
+  change.commit.operations.push_back(std::move(stored));
+}
+
+void OperationLedger::GiveUpDoubts() {
+  counts_.in_doubt += static_cast<int64_t>(under_way_.size());  // They stay open in the store.
+  under_way_.clear();
+  awaiting_credential_.clear();
+  credentials_.clear();
+}
+
+}  // namespace sluice::engine

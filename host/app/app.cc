@@ -20,6 +20,7 @@ namespace sluice::app {
 namespace {
 
 constexpr int kThreads = 16;
+constexpr absl::Duration kStopPatience = absl::Seconds(10);  // For what is under way in the targets.
 constexpr absl::Duration kSealEvery = absl::Minutes(10);
 
 std::string HostId() {
@@ -81,7 +82,7 @@ absl::Status App::Build() {
 App::~App() {
   server_.reset();
   timers_.reset();
-  if (engine_ != nullptr) engine_->runs().StopAll();
+  if (engine_ != nullptr) engine_->Stop(kStopPatience);
   if (router_ != nullptr) router_->Stop();
   pool_.reset();
   engine_.reset();

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "host/base/hash.h"
 #include "host/core/names.h"
 #include "host/core/plan.h"
 
@@ -12,6 +13,10 @@ namespace sluice::engine {
 
 inline std::string NameKey(const std::string& domain, const std::string& name) {
   return absl::StrCat(domain, "\n", core::NormaliseName(name));
+}
+
+inline std::string SecretId(const std::string& operation_id, const std::string& attribute) {
+  return base::UuidOf({"secret", operation_id, attribute});
 }
 
 inline std::string HolderOf(const core::PlannedOperation& operation) {

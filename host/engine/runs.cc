@@ -70,18 +70,18 @@ store::Run Runs::Ended(const ActiveRun& run, const std::string& state, const std
 
 void Runs::Finish(const std::shared_ptr<ActiveRun>& run, const store::Run& ended) {
   base::LogInfo("run ended", {{"run", ended.id}, {"kind", ended.kind}, {"state", ended.state}});
-  {
-    absl::MutexLock lock(&run->mutex_);
-    run->run_.state = ended.state;
-    run->run_.summary = ended.summary;
-    run->run_.counts = ended.counts;
-    run->run_.ended = ended.ended;
-    ++run->version_;
+  {  // Gone before anybody is told that it has ended: whoever waited for that may begin the next one.
+    absl::MutexLock lock(&mutex_);
+    active_.erase(ended.id);
+    if (recent_.size() >= kRecentRuns) recent_.erase(recent_.begin());
+    recent_[ended.id] = {ended, run->progress(), run->warnings()};
   }
-  absl::MutexLock lock(&mutex_);
-  active_.erase(ended.id);
-  if (recent_.size() >= kRecentRuns) recent_.erase(recent_.begin());
-  recent_[ended.id] = {ended, run->progress(), run->warnings()};
+  absl::MutexLock lock(&run->mutex_);
+  run->run_.state = ended.state;
+  run->run_.summary = ended.summary;
+  run->run_.counts = ended.counts;
+  run->run_.ended = ended.ended;
+  ++run->version_;
 }
 
 void Runs::End(const std::shared_ptr<ActiveRun>& run, const std::string& state, const std::string& summary,

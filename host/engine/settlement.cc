@@ -199,10 +199,8 @@ void OperationLedger::Fail(store::Operation stored, const TargetResult& result, 
   stored.error = result.failure.message;
   stored.retry_at.reset();
   if (auto after = RetryAfter(result.failure, stored.attempt)) stored.retry_at = Now() + *after;
-  for (const std::string& attribute : stored.planned.secrets) {
-    if (auto secret = stored.secrets.find(attribute); secret != stored.secrets.end()) {
-      change.commit.secrets_dropped.push_back(secret->second);
-    }
+  for (const std::string& attribute : stored.planned.secrets) {  // Of an earlier attempt as well.
+    change.commit.secrets_dropped.push_back(SecretId(stored.planned.id, attribute));
   }
   stored.secrets.clear();
   ReleaseNames(stored, change.commit);

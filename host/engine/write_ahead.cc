@@ -91,7 +91,7 @@ absl::Status OperationLedger::MakeSecrets(Prepared& prepared) {
   store::Operation& stored = prepared.stored;
   for (const std::string& attribute : stored.planned.secrets) {
     store::SealedSecret sealed;
-    sealed.id = base::UuidOf({"secret", stored.planned.id, attribute});
+    sealed.id = SecretId(stored.planned.id, attribute);
     prepared.secrets[attribute] = MakePassword(stored);
     ASSIGN_OR_RETURN(sealed.sealed, context_.vault->Seal(sealed.id, prepared.secrets[attribute]));
     sealed.person_id = stored.planned.person_id;

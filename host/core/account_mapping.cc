@@ -104,7 +104,8 @@ bool AccountMapping::IsSame(const std::string& object_class, const std::string& 
   return TextsOf(a, normalise) == TextsOf(b, normalise);
 }
 
-void AccountMapping::EvaluateField(const AccountField& field, const Subject& subject, AccountValues& values) const {
+void AccountMapping::EvaluateField(const AccountField& field, const Subject& subject, bool is_there,
+                                   AccountValues& values) const {
   const Contract* contract = subject.contract < 0 ? nullptr : &subject.person->contracts[subject.contract];
   const auto lookup = [&](const std::string& path) { return FieldOf(*subject.person, contract, path); };
   if (field.generate) {
@@ -112,6 +113,7 @@ void AccountMapping::EvaluateField(const AccountField& field, const Subject& sub
     return;
   }
   if (!field.candidates.empty()) {
+    if (is_there) return;
     const TargetAttribute* info = Attribute(system_.account_class, field.attribute);
     std::vector<std::string> names =
         info == nullptr ? ExpandCandidates(field.candidates, lookup, 0, "")
@@ -125,7 +127,7 @@ void AccountMapping::EvaluateField(const AccountField& field, const Subject& sub
   (field.write == AccountField::Write::kAlways ? values.always : values.on_create)[field.attribute] = value;
 }
 
-AccountValues AccountMapping::Evaluate(const Subject& subject) const {
+AccountValues AccountMapping::Evaluate(const Subject& subject, bool is_there) const {
   AccountValues values;
   std::vector<Verdict> holds;
   for (const AccountItem& item : system_.account) {
@@ -139,7 +141,7 @@ AccountValues AccountMapping::Evaluate(const Subject& subject) const {
           std::find_if(fields.begin(), fields.end(), [&](const AccountField& f) { return f.attribute == attribute; });
       if (field == fields.end()) continue;
       if (holds[i] == Verdict::kTrue) {
-        EvaluateField(*field, subject, values);
+        EvaluateField(*field, subject, is_there, values);
       } else if (values.problem.empty()) {
         values.problem = absl::StrCat(attribute, " cannot be computed: the `when` at ",
                                       system_.account[i].position.ToString(), " is unknown");

@@ -41,7 +41,8 @@ class AccountMapping {
   ~AccountMapping();
 
   // `subject.contract` is the contract that the account speaks of; -1: none, its fields are not visible.
-  AccountValues Evaluate(const Subject& subject) const;
+  // `is_there`: the account is held, so that candidates of names, which are written once, are left out.
+  AccountValues Evaluate(const Subject& subject, bool is_there = false) const;
 
   // What is wrong with a value of an attribute by the target's schema: "sn is longer than 64 characters"; empty:
   // nothing.
@@ -58,7 +59,7 @@ class AccountMapping {
   std::string DomainOf(const std::string& object_class, const std::string& attribute) const;
 
  private:
-  void EvaluateField(const AccountField& field, const Subject& subject, AccountValues& values) const;
+  void EvaluateField(const AccountField& field, const Subject& subject, bool is_there, AccountValues& values) const;
 
   const SystemSpec& system_;
   const TargetSchema& schema_;

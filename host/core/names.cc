@@ -39,7 +39,8 @@ std::vector<std::string> ExpandCandidates(const std::vector<Template>& candidate
   std::vector<std::string> names;
   std::set<std::string> seen;
   int looked_at = 0;
-  for (const Template& candidate : candidates) {
+  for (const Template& whole : candidates) {
+    const Template candidate = whole.WithKnown(lookup);
     for (int64_t n = 2; looked_at < limit; ++n) {
       ++looked_at;
       Value value =
@@ -48,7 +49,7 @@ std::vector<std::string> ExpandCandidates(const std::vector<Template>& candidate
       if (IsAllowedName(name, max_length, allowed_characters) && seen.insert(NormaliseName(name)).second) {
         names.push_back(std::move(name));
       }
-      if (!candidate.uses_counter()) break;
+      if (!whole.uses_counter()) break;
     }
   }
   return names;

@@ -32,6 +32,23 @@ Target TargetOf(const PlanInput& input, const SystemSpec& system) {
   return target;
 }
 
+// Operations are large: their places are sorted, and each is moved once.
+void SortOperations(std::vector<PlannedOperation>& operations) {
+  std::vector<const PlannedOperation*> order;
+  order.reserve(operations.size());
+  for (const PlannedOperation& operation : operations) order.push_back(&operation);
+  std::sort(order.begin(), order.end(), [](const PlannedOperation* a, const PlannedOperation* b) {
+    return std::tie(a->system, a->person_id, a->kind, a->entitlement, a->id) <
+           std::tie(b->system, b->person_id, b->kind, b->entitlement, b->id);
+  });
+  std::vector<PlannedOperation> sorted;
+  sorted.reserve(operations.size());
+  for (const PlannedOperation* operation : order) {
+    sorted.push_back(std::move(operations[static_cast<size_t>(operation - operations.data())]));
+  }
+  operations = std::move(sorted);
+}
+
 std::string HashOf(const Plan& plan) {
   std::string ids;
   for (const PlannedOperation& operation : plan.operations) absl::StrAppend(&ids, operation.id, "\n");
@@ -82,10 +99,7 @@ Plan MakePlan(const PlanInput& input) {
     }
     TargetPlanner(input, population, system, *target.schema, *target.observed).Run(plan);
   }
-  std::sort(plan.operations.begin(), plan.operations.end(), [](const PlannedOperation& a, const PlannedOperation& b) {
-    return std::tie(a.system, a.person_id, a.kind, a.entitlement, a.id) <
-           std::tie(b.system, b.person_id, b.kind, b.entitlement, b.id);
-  });
+  SortOperations(plan.operations);
   std::sort(plan.held_back.begin(), plan.held_back.end(), [](const HeldBack& a, const HeldBack& b) {
     return std::tie(a.system, a.person_id, a.reason) < std::tie(b.system, b.person_id, b.reason);
   });

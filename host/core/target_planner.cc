@@ -29,11 +29,12 @@ nlohmann::json PayloadOf(const PlannedOperation& operation) {
   for (const auto& [attribute, value] : operation.correlate) {
     correlate.push_back(nlohmann::json::array({attribute, JsonOf(value)}));
   }
-  nlohmann::json payload = {{"changes", changes},
-                            {"names", names},
-                            {"secrets", operation.secrets},
-                            {"correlate", correlate},
-                            {"class", operation.object_class}};
+  nlohmann::json payload = nlohmann::json::object_t();
+  payload["changes"] = std::move(changes);
+  payload["names"] = std::move(names);
+  payload["secrets"] = operation.secrets;
+  payload["correlate"] = std::move(correlate);
+  payload["class"] = operation.object_class;
   if (operation.kind == OperationKind::kAdopt) payload["object"] = operation.object_id;
   return payload;
 }
@@ -175,7 +176,7 @@ void TargetPlanner::ComputeAccount(Case& c) {
                    : PrimaryContractAmong(c.person(), contracts, configuration.primary_contract, input_.as_of);
   Subject subject = SubjectOn(c.person(), configuration, c.in_window, input_.as_of);
   subject.contract = c.contract;
-  c.values = mapping_.Evaluate(subject);
+  c.values = mapping_.Evaluate(subject, c.account_state() != GrantState::kAbsent);
   c.key = CorrelationKey(c.values.correlate);
 }
 

@@ -263,6 +263,12 @@ struct Template::Parsed {
     return value;
   }
 
+  static bool Counts(const Piece& piece) {
+    return piece.path == "n" || std::any_of(piece.calls.begin(), piece.calls.end(), [](const Call& call) {
+             return call.function->apply == nullptr && call.arguments[0].text == "n";
+           });
+  }
+
   void AddPath(const std::string& path) {
     if (path == "n") {
       uses_counter = true;
@@ -318,6 +324,21 @@ Value Template::Evaluate(Lookup lookup) const {
   }
   if (!is_known) return Value::NotVisible();
   return out.empty() ? Value::Empty() : Value::Text(out);
+}
+
+Template Template::WithKnown(Lookup lookup) const {
+  if (!uses_counter() || parsed_->pieces.size() == 1) return *this;
+  auto known = std::make_shared<Parsed>(*parsed_);
+  for (Piece& piece : known->pieces) {
+    if (piece.path.empty() || Parsed::Counts(piece)) continue;
+    std::string text;
+    if (!AppendText(parsed_->EvaluatePiece(piece, lookup), text)) return Constant(Value::NotVisible());
+    piece = Piece();
+    piece.literal = std::move(text);
+  }
+  Template made;
+  made.parsed_ = std::move(known);
+  return made;
 }
 
 const std::string& Template::text() const {

@@ -32,6 +32,8 @@ class Template {
   static Template Constant(Value value);
 
   Value Evaluate(Lookup lookup) const;
+  // What is left of it when everything but {n} is known: gives for each n what it would, in less time.
+  Template WithKnown(Lookup lookup) const;
 
   const std::string& text() const;
   const std::vector<std::string>& paths() const;  // Every path it reads, in order, each once; "n" is not one.

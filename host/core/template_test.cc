@@ -206,5 +206,21 @@ TEST(Template, MayBeAConstantOrNothing) {
   EXPECT_TRUE(Template().paths().empty());
 }
 
+TEST(Template, WhatIsLeftWhenAllButTheCounterIsKnownGivesTheSameForEachCount) {
+  const auto lookup = [](const std::string& path) {
+    return path == "family" ? Value::Text("Bakker") : path == "none" ? Value::Empty() : Value::NotVisible();
+  };
+  for (const char* text : {"{family | lower}{n}", "{n}", "{family}", "x", "{none}.{n}.{none | if_empty(n)}",
+                           "{hidden}{n}", "{hidden}", "{n | left(1)}-{family | left(3)}"}) {
+    const auto whole = Template::Parse(text);
+    ASSERT_TRUE(whole.ok()) << text;
+    const Template left = whole->WithKnown(lookup);
+    for (int64_t n : {2, 13}) {
+      const auto counted = [&](const std::string& path) { return path == "n" ? Value::Integer(n) : lookup(path); };
+      EXPECT_TRUE(left.Evaluate(counted) == whole->Evaluate(counted)) << text << " " << n;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sluice::core

@@ -179,19 +179,20 @@ class Limiter {
 
   // What depends on something that will not run now waits too.
   void PassOn() {
-    std::map<std::string, PlannedOperation*> by_id;
-    for (PlannedOperation& operation : plan_.operations) by_id[operation.id] = &operation;
-    for (bool changed = true; changed;) {
+    std::set<absl::string_view> halted;  // Ids of what will not run now.
+    for (const PlannedOperation& operation : plan_.operations) {
+      if (operation.status != OperationStatus::kReady) halted.insert(operation.id);
+    }
+    for (bool changed = !halted.empty(); changed;) {
       changed = false;
       for (PlannedOperation& operation : plan_.operations) {
         if (operation.status != OperationStatus::kReady) continue;
-        const bool waits =
-            std::any_of(operation.depends_on.begin(), operation.depends_on.end(), [&](const std::string& id) {
-              const auto found = by_id.find(id);
-              return found != by_id.end() && found->second->status != OperationStatus::kReady;
-            });
-        if (!waits) continue;
+        if (std::none_of(operation.depends_on.begin(), operation.depends_on.end(),
+                         [&](const std::string& id) { return halted.contains(id); })) {
+          continue;
+        }
         operation.status = OperationStatus::kWaiting;
+        halted.insert(operation.id);
         changed = true;
       }
     }

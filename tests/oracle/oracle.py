@@ -65,7 +65,7 @@ class Resource:
     id: str
     name: str
     parent: Any
-    needed: datetime.date
+    unused_since: Optional[datetime.date] = None  # The first day on which nobody needed it.
 
 
 def logon_names(texts: list[str], lookup: people.lookup_of) -> list[str]:
@@ -138,10 +138,13 @@ class Oracle:
                           if other != key and resource.name.casefold() == name]
                 for other in former:
                     del self.resources[other]
-                self.resources[key] = Resource(about["kind"], key, about["name"], about["parent"], self.day)
+                self.resources[key] = Resource(about["kind"], key, about["name"], about["parent"])
         for key, resource in list(self.resources.items()):
+            if key in wanted:
+                continue
+            resource.unused_since = resource.unused_since or self.day
             keep = self.configuration.target.resources[resource.kind].get("keep_unused")
-            if keep and resource.needed + datetime.timedelta(days=days_of(keep)) <= self.day:
+            if keep and resource.unused_since + datetime.timedelta(days=days_of(keep)) <= self.day:
                 del self.resources[key]
 
     def _settle(self, person: people.Person, desire: Desire, holding: Holding) -> None:
@@ -223,13 +226,24 @@ class Oracle:
         spec = self.configuration.target.resources[kind]
         lookup = people.lookup_of(person, contract)
         key = lookup(spec["each"] + ".id") if "each" in spec else kind
-        name = Template(spec["name"]).value(lookup)
-        if key in (None, UNKNOWN) or name in (None, UNKNOWN):
+        if key is UNKNOWN:  # Which one cannot be said: what is held of that kind stays.
+            for held, resource in self.resources.items():
+                if resource.kind == kind:
+                    desire.groups.setdefault(held, None)
             return
-        desire.groups[key] = True if True in (answer, desire.groups.get(key)) else None
+        if key is None:
+            return
+        name = Template(spec["name"]).value(lookup)
         parent = Template(spec["parent"]).value(lookup) if "parent" in spec else ""
-        if answer:
+        known = self.resources.get(key)
+        if known is not None:  # It is there: what may not be seen any more changes nothing.
+            name = known.name if name in (None, UNKNOWN) else name
+            parent = known.parent if parent is UNKNOWN else parent
+        desire.groups[key] = True if True in (answer, desire.groups.get(key)) else None
+        if answer and name not in (None, UNKNOWN):
             desire.resources[key] = {"kind": kind, "name": name, "parent": parent}
+        elif answer:
+            desire.groups[key] = None  # It has no name: nobody gets it.
 
     # ------------------------------------------------------------------------------------------ what it looks like
 

@@ -220,13 +220,26 @@ class TheDays(unittest.TestCase):
         self.assertEqual(line["groups"], ["laptop-uitleen"])
         self.assertEqual(story.oracle.contested, {"les-h4.bio2"})
 
-    def test_an_unused_group_is_kept_a_year(self) -> None:
+    def test_an_unused_group_is_kept_a_year_from_the_day_that_nobody_needs_it(self) -> None:
         story = Story()
         story.day(state("2026-11-24", [pupil()], groups=[group("a104233")]))
-        story.day(state("2027-11-23"))
-        self.assertEqual(story.groups(), {"les-h4.bio2": False})
+        story.day(state("2026-11-25", [pupil()], groups=[group()]))
         story.day(state("2027-11-24"))
+        self.assertEqual(story.groups(), {"les-h4.bio2": False})
+        story.day(state("2027-11-25"))
         self.assertEqual(story.groups(), {})
+
+    def test_a_name_that_is_not_shown_changes_no_membership(self) -> None:
+        story = Story()
+        full = state("2026-11-24", [pupil(), pupil(2, placement(key="p2"))], groups=[group("a104233")])
+        story.day(full)
+        hidden = [{"entity": "lesgroep", "fields": ["naam"]}]
+        both = state("2026-11-25", [pupil(), pupil(2, placement(key="p2"))],
+                     groups=[group("a104233", "a2"), group("a2", key="g2")])
+        lines = story.day(both, hidden=hidden)
+        self.assertIn("les-h4.bio2", lines["104233"]["groups"])
+        self.assertEqual(lines["2"]["groups"], ["laptop-uitleen", "les-h4.bio2"])
+        self.assertEqual(story.groups(), {"les-h4.bio2": True})
 
     def test_a_marriage_changes_the_name_and_not_the_logon_name(self) -> None:
         story = Story()

@@ -165,6 +165,7 @@ shown_as() {  # MOST-LINES WANTED-CODE COMMAND...
   printf '\n%s$ %s%s\n' "$bold" "$(written "$@")" "$plain"
   if [[ $wanted == 0 ]]; then "$@" >shown || code=$?; else "$@" >shown 2>&1 || code=$?; fi
   shortened "$most" <shown
+
   [[ $code == "$wanted" ]] || broken "$(written "$@") ended with $code, not $wanted"
 }
 run() { shown_as 45 0 "$@"; }
@@ -176,8 +177,8 @@ run_refused() { shown_as 45 1 "$@"; }
 expect() { grep -Eq -- "$1" shown || broken "the output has no \"$1\""; }
 expect_count() { local found; found=$(grep -Ec -- "$2" shown) || true; [[ $found == "$1" ]] || broken "\"$2\" stands $found times in the output, not $1 times"; }
 
-# The kinds of operations of the plan that was shown, as "create 1" lines.
-operations() { sed -nE 's/^[0-9,]+ operations?: (.*)\.$/\1/p' shown | tr -d , | sed -E 's/([0-9]+) create resource/\1 create_resource/; s/([0-9]+) ([a-z_]+) ?/\2 \1\n/g' | sed '/^$/d' | sort; }
+# The kinds of operations of the plan that was shown: "create 1", "take over 60", a line each.
+operations() { sed -nE 's/^[0-9,]+ operations?: (.*)\.$/\1/p' shown | sed 's/, /\n/g' | tr -d , | sed -E 's/^([0-9]+) (.*)/\2 \1/' | sort; }
 expect_operations() {
   local found; found=$(operations)
   [[ $found == "$(printf '%s\n' "$@" | sort)" ]] || broken "the plan holds: $(tr '\n' ',' <<<"$found") and should hold: $*"
@@ -255,16 +256,17 @@ next_school_year() {
   curl -sf "$SOMTODAY/__sim/state" >state.json
 }
 
-# The operations that must follow, counted from what Somtoday shows and from what the directory holds.
+# Counted from what Somtoday shows: the class groups, and who is in them; not the pupil who is held back and has no account.
 expect_school_year() {
-  local leaving groups members old
-  leaving=$(jq '.[0].result.leaving' events.json)
-  groups=$(jq '[.HUIDIG[].lesgroepen[] | select(.naam != null and .naam != "" and (.leerlingen + .docenten | length) > 0)] | length' state.json)
-  members=$(jq '[.HUIDIG[].lesgroepen[] | select(.naam != null and .naam != "") | (.leerlingen + .docenten)[]] | length' state.json)
-  old=$(directory -E pr=500/noprompt '(cn=les-*)' member | grep -c '^member')
-  say "  from Somtoday: $leaving leavers, $groups class groups with $members members; in the directory: $old members of last year's groups"
-  operations
+  read -r groups members < <(jq -r '([.HUIDIG[].leerlingen[] | select(.leerlingnummer == 103012) | .uuid] + [""])[0] as $held_back
+    | [.HUIDIG[].lesgroepen[] | select(.naam // "" != "") | [(.leerlingen + .docenten)[] | if type == "object" then .uuid else . end | select(. != $held_back)]] | map(select(length > 0))
+    | "\(length) \(map(length) | add)"' state.json)
+  local leaving; leaving=$(jq '.[0].result.leaving' events.json)
+  say "In Somtoday: $groups class groups with $members members; $leaving pupils and one teacher have left."
+  expect_among_operations "create resource $groups" "retire $((leaving + 1))" "create 1" "enable 1"
 }
+
+members_of() { directory -E pr=500/noprompt "(cn=$1)" member | grep -c '^member:' || true; }
 
 check_school_year() {
   local repeater; repeater=$(jq -r '.[0].event.repeat[0]' events.json)
@@ -273,6 +275,10 @@ check_school_year() {
   expect_count 8 '^memberOf: CN=les-h4\..*-2027,'
   run_directory '(employeeID=103991)' cn memberOf
   expect_count 8 '^memberOf: CN=les-h5\..*-2027,'
+  local now before; now=$(members_of 'les-*-2027') before=$(members_of 'les-*-2026')
+  printf '\nIn the directory: %s members of this year'\''s class groups, %s of last year'\''s.\n' "$now" "$before"
+  [[ $now == "$members" && $before == 0 ]] || broken "there should be $members and 0"
+  expect_in_directory 182 '(&(objectClass=user)(description=Vertrokken)(userAccountControl:1.2.840.113556.1.4.803:=2))'
 }
 
 change_one_byte() {

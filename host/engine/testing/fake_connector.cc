@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 
 namespace sluice::engine::testing {
 namespace {
@@ -472,6 +473,12 @@ void FakeConnector::AwaitHeld(size_t count) {
   };
   absl::MutexLock lock(&mutex_);
   mutex_.Await(absl::Condition(&is_there));
+}
+
+void FakeConnector::Settle() {
+  absl::Notification done;
+  executor_->Run([&done] { done.Notify(); });
+  done.WaitForNotification();
 }
 
 void FakeConnector::FailImport(absl::Status status) {

@@ -78,6 +78,7 @@ class FakeConnector final : public Connector {
   void SwallowSends(bool is_swallowed);
   void Release();  // What is held is carried out and answered.
   void AwaitHeld(size_t count);
+  void Settle();  // Waits until everything that was posted until now is done.
 
   // For imports: this status at the end; this class is read in part, or nothing is said of it.
   void FailImport(absl::Status status);

@@ -32,7 +32,7 @@ ContractWindow WindowOf(const Person& person, const Contract& contract, int64_t 
   ContractWindow window{Clip(contract.start - before_start), Later(end, after_end)};
   if (person.last_seen) {
     const absl::CivilDay by_rule = Later(std::min(end, *person.last_seen), after_end);
-    window.until = std::max(by_rule, std::min(window.until, Later(*person.last_seen, grace - 1)));
+    window.until = std::max(by_rule, std::min(window.until, Later(*person.last_seen, grace)));
   }
   return window;
 }
@@ -50,7 +50,7 @@ std::vector<bool> InWindow(const Person& person, const Rule& rule, int64_t grace
 
 absl::CivilDay LastDayOf(const Person& person, const Rule& rule, int64_t grace) {
   if (!person.last_seen) return kLastDay;
-  return Later(*person.last_seen, std::max(rule.after_end_days, grace - 1));
+  return Later(*person.last_seen, std::max(rule.after_end_days, grace));
 }
 
 }  // namespace sluice::core

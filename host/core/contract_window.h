@@ -24,7 +24,8 @@ struct ContractWindow {
 // Days by which the end of a vanished person is put off: those of the source that it came from.
 int64_t VanishGraceOf(const Person& person, const Configuration& configuration);
 // The window of `contract` under a rule with these margins (engine.md A4.3). What vanished ends on the day that it was
-// last seen; a vanished person's contracts count at least for the grace, as far as they would have anyway.
+// last seen; a vanished person's contracts count at least until the grace after that day, inclusive as `after_end` is,
+// as far as they would have anyway.
 ContractWindow WindowOf(const Person& person, const Contract& contract, int64_t before_start, int64_t after_end,
                         int64_t grace);
 // One flag for each contract of `person`.

@@ -90,7 +90,7 @@ TEST(Evaluation, AVanishedPersonKeepsEverythingForTheGrace) {
   world.AddContract(person, "placement", "A", absl::CivilDay(2026, 8, 1)).last_seen = absl::CivilDay(2026, 11, 20);
   person.last_seen = absl::CivilDay(2026, 11, 20);
   EXPECT_THAT(Lines(world, person),
-              ElementsAre("access 2026-08-01..2026-11-26 placement", "account 2026-07-18..2026-11-26 placement"));
+              ElementsAre("access 2026-08-01..2026-11-27 placement", "account 2026-07-18..2026-11-27 placement"));
 }
 
 TEST(Evaluation, TheGraceOfAVanishedPersonNeverOutlivesTheContract) {
@@ -108,7 +108,7 @@ TEST(Evaluation, ARuleThatSpeaksOfThePersonOnlyEndsWhenThePersonVanishes) {
   Person& person = world.AddPerson("1", "Mia", "Bakker");
   EXPECT_THAT(Lines(world, person), ElementsAre("group:bakkers .. -"));
   person.last_seen = absl::CivilDay(2026, 11, 20);
-  EXPECT_THAT(Lines(world, person), ElementsAre("group:bakkers ..2026-11-26 -"));
+  EXPECT_THAT(Lines(world, person), ElementsAre("group:bakkers ..2026-11-27 -"));
 }
 
 TEST(Evaluation, AFieldThatIsNotVisibleMakesTheRuleUnknownAndNotFalse) {

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "host/core/snapshot.h"
 #include "host/core/text.h"
 
 namespace sluice::core {
@@ -400,8 +401,8 @@ class Mapper {
       });
       for (size_t i = 1; i < sharing.size(); ++i) {
         HoldBack(*sharing[i], sharing[i]->object->sources[0],
-                 absl::StrCat("person ", sharing[i]->person.id, " has the external_id of person ",
-                              sharing[0]->person.id, ", who had it first; correct one of the two in the source"));
+                 absl::StrCat("person ", sharing[i]->person.id, kHasTheExternalIdOf, sharing[0]->person.id,
+                              ", who had it first; correct one of the two in the source"));
       }
     }
   }

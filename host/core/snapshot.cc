@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace sluice::core {
@@ -96,7 +97,10 @@ const Person* Snapshot::Find(absl::string_view person_id) const {
 std::map<std::string, std::string> ExternalIdHolders(const Snapshot& snapshot) {
   std::map<std::string, std::string> holders;
   for (const auto& person : snapshot.persons) {
-    if (person->held_back.empty() && !person->external_id.empty()) holders.emplace(person->external_id, person->id);
+    const bool has_anothers =
+        std::any_of(person->held_back.begin(), person->held_back.end(),
+                    [](const std::string& reason) { return absl::StrContains(reason, kHasTheExternalIdOf); });
+    if (!has_anothers && !person->external_id.empty()) holders.emplace(person->external_id, person->id);
   }
   return holders;
 }

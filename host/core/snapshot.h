@@ -26,7 +26,11 @@ struct Snapshot {
   const Person* Find(absl::string_view person_id) const;
 };
 
-// Who has which external id, for MappingOptions: persons that are held back have none.
+// In the reason of a person that is held back because another one had its external id first.
+inline constexpr char kHasTheExternalIdOf[] = " has the external_id of person ";
+
+// Who has which external id, for MappingOptions: everybody but those who are held back for having another's. Who is
+// held back for something else keeps it: a name that cannot be seen for a day gives nobody's number away.
 std::map<std::string, std::string> ExternalIdHolders(const Snapshot& snapshot);
 
 // One field that differs. Of a contract that came or went the path is "contract", its type before or after.

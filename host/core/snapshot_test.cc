@@ -1,5 +1,6 @@
 #include "host/core/snapshot.h"
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -99,12 +100,13 @@ TEST(Diff, GivesTheIdsThatEachThresholdCounts) {
   EXPECT_THAT(diff.released, ElementsAre("d"));
 }
 
-TEST(ExternalIdHolders, LeavesOutWhoIsHeldBack) {
+TEST(ExternalIdHolders, LeavesOutWhoHasAnothersNumberAndNobodyElse) {
   Person noor = Make("a");
   noor.external_id = "104233";
+  noor.held_back = {"name.family is not visible"};  // A name that is hidden for a day gives no number away.
   Person daan = Make("b");
-  daan.external_id = "104234";
-  daan.held_back = {"reason"};
+  daan.external_id = "104233";
+  daan.held_back = {absl::StrCat("person b", kHasTheExternalIdOf, "a, who had it first")};
   auto holders = ExternalIdHolders(Of({noor, daan, Make("c")}));
   EXPECT_EQ(holders, (std::map<std::string, std::string>{{"104233", "a"}}));
 }

@@ -82,6 +82,21 @@ std::string Entry::First(const std::string& name) const {
   return found == attributes.end() || found->second.empty() ? "" : found->second.front();
 }
 
+// An objectGUID: the first three groups of digits are little-endian.
+std::string Entry::Id() const {
+  const std::string bytes = First("objectGUID");
+  if (bytes.size() != 16) return "";
+  std::string id;
+  for (const int i : {3, 2, 1, 0, -1, 5, 4, -1, 7, 6, -1, 8, 9, -1, 10, 11, 12, 13, 14, 15}) {
+    if (i < 0) {
+      id += '-';
+    } else {
+      absl::StrAppend(&id, absl::Hex(static_cast<unsigned char>(bytes[static_cast<size_t>(i)]), absl::kZeroPad2));
+    }
+  }
+  return id;
+}
+
 bool Entry::IsEnabled() const { return (std::atoi(First("userAccountControl").c_str()) & 2) == 0; }
 
 Directory::Directory(std::string uri, std::string ca_file, std::string base, const std::string& user,
@@ -177,10 +192,11 @@ void Directory::Add(const std::string& name, const std::map<std::string, std::ve
   if (code != LDAP_SUCCESS) Fail(absl::StrCat("adding ", name, ": ", ldap_err2string(code)));
 }
 
-void Directory::AddUser(const std::string& account_name, const std::map<std::string, std::string>& attributes) {
+std::string Directory::AddUser(const std::string& account_name, const std::map<std::string, std::string>& attributes) {
   std::map<std::string, std::vector<std::string>> all = {{"objectClass", {"user"}}, {"sAMAccountName", {account_name}}};
   for (const auto& [attribute, value] : attributes) all[attribute] = {value};
   Add(absl::StrCat("CN=", account_name, ",CN=Users"), all);
+  return Search(absl::StrCat("(sAMAccountName=", account_name, ")"), {"objectGUID"}).at(0).Id();
 }
 
 void Directory::AddComputer(const std::string& account_name) {

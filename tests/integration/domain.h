@@ -24,6 +24,7 @@ struct Entry {
 
   std::string First(const std::string& name) const;
   bool IsEnabled() const;
+  std::string Id() const;  // Its objectGUID, as `sluice` writes it.
 };
 
 class Directory {
@@ -42,7 +43,8 @@ class Directory {
 
   // `name` is relative to the domain: "CN=Somebody,CN=Users".
   void Add(const std::string& name, const std::map<std::string, std::vector<std::string>>& attributes);
-  void AddUser(const std::string& account_name, const std::map<std::string, std::string>& attributes = {});
+  // A disabled user in CN=Users; its id, as `sluice` writes it.
+  std::string AddUser(const std::string& account_name, const std::map<std::string, std::string>& attributes = {});
   void AddComputer(const std::string& account_name);
   void AddGroup(const std::string& name);
   void Remove(const std::string& name);

@@ -33,9 +33,14 @@ store::BlockRecord ToRecord(const core::Block& block, const store::BlockRecord* 
   return record;
 }
 
-// An approval holds while some of what it covers is under way: it may turn out not to be done.
+// An approval holds while something of its system is under way: that may turn out not to be done, and what hangs on it
+// (the access of an account that is being made) is not planned meanwhile, though it is still wanted.
 bool IsUnderWay(const store::BlockRecord& block, const World& world) {
-  return std::any_of(block.ids.begin(), block.ids.end(),
+  const auto& objects = world.state->open_objects;
+  const std::string prefix = absl::StrCat(block.system, "/");
+  const auto first = objects.lower_bound(prefix);
+  return (first != objects.end() && absl::StartsWith(*first, prefix)) ||
+         std::any_of(block.ids.begin(), block.ids.end(),
                      [&](const std::string& id) { return world.state->open_operations.contains(id); });
 }
 

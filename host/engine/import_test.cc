@@ -351,6 +351,23 @@ TEST_F(Import, ThatTheStoreDoesNotTakeFailsWithOneLine) {
   EXPECT_EQ(Read().state, "succeeded");
 }
 
+TEST_F(Import, AVerbReadsTheStateOnceAndNotAgainWhileNothingHasChanged) {
+  for (int i = 12; i < 900; ++i) Add("dijk", i);
+  Read();
+  school.store->ForgetReads();
+  Read();
+  EXPECT_EQ(school.store->reads()["raw"], 1);
+  EXPECT_LE(school.store->reads()["state"], 1);
+  school.store->ForgetReads();
+  school.Plan();
+  const int after_first = school.store->reads()["state"];
+  school.Plan();
+  const auto why = school.engine->Why("1", "ad/account");
+  EXPECT_TRUE(why.ok()) << why.status();
+  EXPECT_LE(after_first, 1);
+  EXPECT_EQ(school.store->reads()["state"], after_first);
+}
+
 TEST_F(Import, AnEngineThatIsGoneHearsNothing) {
   school.somtoday->SetRecords(records);
   school.somtoday->HoldImport(true);

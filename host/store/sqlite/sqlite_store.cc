@@ -64,9 +64,8 @@ class SqliteStore final : public Store {
   absl::StatusOr<std::shared_ptr<const core::Snapshot>> LoadSnapshot() override;
   absl::StatusOr<core::State> LoadState(std::map<std::string, std::vector<std::string>>* activation_texts) override;
   absl::StatusOr<int64_t> LoadStateSequence() override {
-    return Read([](Database& database) {
-      return database.Number(0, "SELECT value FROM meta WHERE key = ?", kStateSequence);
-    });
+    return Read(
+        [](Database& database) { return database.Number(0, "SELECT value FROM meta WHERE key = ?", kStateSequence); });
   }
   absl::StatusOr<std::optional<ConfigurationRecord>> LoadConfiguration() override {
     return Read([](Database& database) { return ReadConfiguration(database); });

@@ -128,7 +128,9 @@ TEST(Runs, AStopOfTheHostWaitsForWhatIsUnderWay) {
   school.ad->Next(Action::kEnable, kHold);
   const auto run = school.engine->StartEnforcement(school.alice, "");
   school.ad->AwaitHeld(1);
+  const auto active = school.engine->runs().FindActive(*run);
   std::thread stopping([&] { school.engine->Stop(absl::Seconds(30)); });
+  while (!active->is_stopping()) std::this_thread::yield();
   school.ad->Release();
   stopping.join();
   EXPECT_THAT(school.store->LoadOpenOperations().value(), IsEmpty());

@@ -58,6 +58,9 @@ TEST(ProcessTest, APluginThatDiesInMidImportGivesOneClearLineAndTheNextImportWor
   EXPECT_EQ(school.Must({"status"})["snapshot"]["people"], 72) << "what was known stays";
 
   school.Twin("DELETE", "faults");
+  ASSERT_TRUE(Await([&] {
+    return school.Must({"plugin", "show", "somtoday"})["state"] == "ready";
+  })) << "restarted after its backoff";
   school.Import();
   const Json plugin = school.Must({"plugin", "show", "somtoday"});
   EXPECT_NE(plugin["pid"], pid);

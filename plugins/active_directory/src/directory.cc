@@ -19,6 +19,14 @@ using connector::Reason;
 constexpr size_t kFiltersInOneSearch = 50;
 constexpr int kListAttempts = 3;
 
+// A paged search that has to begin anew: its connection is gone, or the server has forgotten its cookie. A controller
+// keeps ten result sets for a connection (MaxResultSetsPerConn); one that other searches pushed out is answered with
+// "unwilling to perform".
+bool MustBeginAnew(const Request& request, const Response& response) {
+  if (response.fate != Fate::kAnswered) return absl::IsAborted(response.status);
+  return !request.cookie.empty() && response.code == LDAP_UNWILLING_TO_PERFORM;
+}
+
 absl::StatusOr<std::vector<Dn>> SearchBases(const connector::Settings& settings, const std::string& name,
                                             const Dn& base) {
   std::vector<Dn> bases;
@@ -176,8 +184,7 @@ absl::Status Directory::List(const Dn& base, const std::string& filter, const st
       if (cancellation.IsCancelled()) return Error(Reason::kCancelled, "AD-053", "the list was given up").AsStatus();
       Response page = client_.RunOne(request, absl::Minutes(2));
       if (!page.ok()) {
-        const bool other_connection = page.fate != Fate::kAnswered && absl::IsAborted(page.status);
-        if (other_connection && attempt < kListAttempts) break;  // From the start, leaving out what was seen.
+        if (MustBeginAnew(request, page) && attempt < kListAttempts) break;  // Leaving out what was seen.
         return ErrorOf(page, "to list objects").AsStatus();
       }
       for (const Entry& entry : page.entries) {
@@ -212,7 +219,7 @@ absl::StatusOr<std::vector<Entry>> Directory::FindAny(const std::vector<std::str
       Response& response = responses[i];
       Request& request = requests[i];
       if (!response.ok()) {
-        if (response.fate == Fate::kAnswered || !absl::IsAborted(response.status) || ++attempts > kListAttempts) {
+        if (!MustBeginAnew(request, response) || ++attempts > kListAttempts) {
           return ErrorOf(response, "to look objects up").AsStatus();
         }
         request.cookie.clear();

@@ -111,12 +111,4 @@ core::TargetSchema ToTargetSchema(const SystemSchema& schema) {
   return target;
 }
 
-std::map<std::string, std::string> OwnerAttributes(const SystemSchema& schema) {
-  std::map<std::string, std::string> owners;
-  for (const ClassInfo& info : schema.classes) {
-    if (!info.owner_attribute.empty()) owners[info.name] = info.owner_attribute;
-  }
-  return owners;
-}
-
 }  // namespace sluice::engine

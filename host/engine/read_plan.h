@@ -4,9 +4,6 @@
 #ifndef SLUICE_HOST_ENGINE_READ_PLAN_H_
 #define SLUICE_HOST_ENGINE_READ_PLAN_H_
 
-#include <map>
-#include <string>
-
 #include "host/core/configuration.h"
 #include "host/core/state.h"
 #include "host/engine/connector.h"
@@ -18,9 +15,6 @@ ReadPlan TargetReadPlan(const core::SystemSpec& system, const SystemSchema& sche
 
 // The part of a target's schema that evaluation needs.
 core::TargetSchema ToTargetSchema(const SystemSchema& schema);
-
-// By class of contract record: the attribute that refers to its person.
-std::map<std::string, std::string> OwnerAttributes(const SystemSchema& schema);
 
 }  // namespace sluice::engine
 

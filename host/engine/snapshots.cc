@@ -4,16 +4,13 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "host/base/hash.h"
 #include "host/base/status.h"
+#include "host/core/thresholds.h"
 #include "host/engine/calendar.h"
 #include "host/engine/world.h"
 
 namespace sluice::engine {
 namespace {
-
-constexpr int64_t kPercentFrom = 20;  // Percentages count from this many held on.
-constexpr int64_t kLeastLoss = 5;
 
 std::string SourceOf(const core::Person& person) { return person.sources.empty() ? "" : person.sources.front().system; }
 
@@ -52,34 +49,19 @@ HeldByClass LossesBetween(const core::Snapshot& before, const core::Snapshot& af
   return held;
 }
 
-bool IsReached(const core::Thresholds& thresholds, const std::string& kind, int64_t count, int64_t held,
-               std::string& limits) {
-  auto found = thresholds.find(kind);
-  core::Threshold threshold;
-  if (found == thresholds.end()) {
-    threshold.count = 1;
-  } else {
-    threshold = found->second;
-  }
-  bool is_reached = false;
-  std::vector<std::string> parts;
-  if (threshold.count) {
-    is_reached |= count >= *threshold.count;
-    limits = absl::StrCat("of ", *threshold.count);
-  }
-  if (threshold.percent && held >= kPercentFrom) {
-    is_reached |= 100 * count >= *threshold.percent * held;
-    absl::StrAppend(&limits, limits.empty() ? "" : ", ", count * 1000 / held / 10, ".", count * 1000 / held % 10,
-                    " % of ", *threshold.percent, " %");
-  }
-  return is_reached && count > 0;
+// One that the configuration does not name is a count of 1.
+core::Threshold ThresholdOf(const core::Thresholds& thresholds, const std::string& kind) {
+  if (auto found = thresholds.find(kind); found != thresholds.end()) return found->second;
+  core::Threshold unnamed;
+  unnamed.count = 1;
+  return unnamed;
 }
 
 store::BlockRecord MakeBlock(const std::string& system, const std::string& kind, const std::string& detail,
                              std::string verdict, std::vector<std::string> ids, absl::Time now) {
   std::sort(ids.begin(), ids.end());
   store::BlockRecord block;
-  block.id = base::UuidOf({"block", system, kind, detail});
+  block.id = core::BlockId(system, kind, detail);
   block.system = system;
   block.kind = kind;
   block.detail = detail;
@@ -147,14 +129,14 @@ absl::StatusOr<Candidate> Snapshots::Check(core::Snapshot next, const core::Conf
         if (system_of(id) == system) ids.push_back(id);
       }
       const int64_t count = static_cast<int64_t>(ids.size());
-      std::string limits;
-      if (!IsReached(spec.thresholds, kind, count, held, limits)) continue;
-      candidate.blocks.push_back(MakeBlock(system, kind, "", absl::StrCat(kind, " ", count, " ", limits),
+      const core::Threshold threshold = ThresholdOf(spec.thresholds, kind);
+      if (count == 0 || !core::Reaches(threshold, count, held)) continue;
+      candidate.blocks.push_back(MakeBlock(system, kind, "", core::VerdictText(kind, threshold, count, held),
                                            std::move(ids), context_.clock->Now()));
     }
     for (auto& [where, loss] : LossesBetween(*before, candidate.snapshot, system, as_of)) {
       const int64_t lost = static_cast<int64_t>(loss.lost.size());
-      if (lost < kLeastLoss || 2 * lost < loss.had) continue;
+      if (lost < core::kHalfRuleFrom || 2 * lost < loss.had) continue;
       const std::string detail = absl::StrCat(where.second, where.first.empty() ? "" : " of ", where.first);
       candidate.blocks.push_back(MakeBlock(system, "loss", detail,
                                            absl::StrCat(detail, " would lose ", lost, " of ", loss.had),

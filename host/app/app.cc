@@ -161,7 +161,7 @@ api::ConfigurationCheck App::Check(const std::string& folder) {
     const auto snapshot = store_->LoadSnapshot();
     if (state.ok() && snapshot.ok()) {
       for (const config::Diagnostic& warning :
-           config::ThresholdWarnings(*check.configuration, CountHeld(*state, **snapshot))) {
+           config::ThresholdWarnings(*check.configuration, CountHeld(*check.configuration, *state, **snapshot))) {
         check.warnings.push_back({warning.position, warning.message});
       }
     }

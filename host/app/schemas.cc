@@ -23,22 +23,29 @@ const config::SystemSchema* Schemas::Find(const std::string& system, const confi
   return found == schemas_.end() ? nullptr : &found->second;
 }
 
-config::HeldCounts CountHeld(const core::State& state, const core::Snapshot& snapshot) {
+config::HeldCounts CountHeld(const core::Configuration& configuration, const core::State& state,
+                             const core::Snapshot& snapshot) {
   config::HeldCounts counts;
+  std::map<std::string, int64_t> accounts;
   for (const core::Grant& grant : state.grants) {
     if (grant.state != core::GrantState::kHeld) continue;
-    auto& held = counts[grant.system];
-    if (grant.kind == core::EntitlementKind::kPermission) {
-      ++held["revoke"];
-    } else if (grant.kind == core::EntitlementKind::kAccount) {
-      for (const char* kind : {"disable", "retire", "delete"}) ++held[kind];
-    }
+    if (grant.kind == core::EntitlementKind::kPermission) ++counts[grant.system]["revoke"];
+    accounts[grant.system] += grant.kind == core::EntitlementKind::kAccount;
   }
   for (const core::ResourceInstance& resource : state.resources)
     counts[resource.system]["delete_resource"] += resource.is_held;
+  int64_t people = 0;
   for (const auto& person : snapshot.persons) {
     if (person->sources.empty()) continue;
-    for (const char* kind : {"people_removed", "held_back"}) ++counts[person->sources.front().system][kind];
+    people += !person->last_seen;
+    for (const char* kind : {"people_removed", "people_changed", "held_back"})
+      ++counts[person->sources.front().system][kind];
+  }
+  // A target that is not in use yet will hold about as many accounts as there are people.
+  for (const auto& [name, system] : configuration.systems) {
+    if (system.is_source) continue;
+    const int64_t held = accounts[name] > 0 ? accounts[name] : people;
+    for (const char* kind : {"create", "update", "enable", "disable", "retire", "delete"}) counts[name][kind] = held;
   }
   return counts;
 }

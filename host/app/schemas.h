@@ -22,7 +22,8 @@ class Schemas final : public config::Schemas {
 };
 
 // By system and kind of threshold.
-config::HeldCounts CountHeld(const core::State& state, const core::Snapshot& snapshot);
+config::HeldCounts CountHeld(const core::Configuration& configuration, const core::State& state,
+                             const core::Snapshot& snapshot);
 
 }  // namespace sluice::app
 

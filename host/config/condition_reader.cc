@@ -1,6 +1,7 @@
 #include "host/config/condition_reader.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 
 #include "absl/strings/match.h"
@@ -18,6 +19,7 @@ using core::TestOperator;
 using core::Value;
 using Kind = Condition::Kind;
 
+constexpr int64_t kMostMillions = 1000000000;
 constexpr absl::string_view kDayRemedy = "write a day (2026-08-01), today, or today + 30d";
 
 std::optional<int64_t> RelativeDay(absl::string_view text) {
@@ -37,6 +39,27 @@ bool IsOrder(TestOperator op) {
 bool IsForText(TestOperator op) {
   return op == TestOperator::kPrefix || op == TestOperator::kSuffix || op == TestOperator::kContains ||
          op == TestOperator::kRegex;
+}
+
+bool LooksLikeDay(absl::string_view text) {
+  static const LazyRE2 kDay = {"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"};
+  return RE2::FullMatch(re2::StringPiece(text.data(), text.size()), *kDay);
+}
+
+// Of two numbers, or of two days that are counted in the same way; of others nothing is known here.
+bool IsAbove(const Operand& a, const Operand& b) {
+  if (a.is_relative_day || b.is_relative_day) {
+    return a.is_relative_day && b.is_relative_day && a.days_from_today > b.days_from_today;
+  }
+  const auto is_day = [](const Operand& one) { return one.value.kind() == Value::Kind::kDate; };
+  if (is_day(a) && is_day(b)) return a.value.date() > b.value.date();
+  const auto millionths = [](const Operand& one) -> std::optional<int64_t> {
+    if (one.value.kind() == Value::Kind::kDecimal) return one.value.decimal().millionths;
+    if (one.value.kind() != Value::Kind::kInteger || std::abs(one.value.integer()) > kMostMillions) return std::nullopt;
+    return one.value.integer() * 1000000;
+  };
+  const auto left = millionths(a), right = millionths(b);
+  return left && right && *left > *right;
 }
 
 absl::string_view Noun(FieldType type) {
@@ -73,13 +96,19 @@ class Reader {
   Reader(ConditionPlace place, const KnownFields& fields, Diagnostics& diagnostics)
       : place_(place), fields_(fields), diagnostics_(diagnostics) {}
 
-  Condition Map(const YamlNode& node, bool in_contract) {
+  Condition Map(const YamlNode& node, bool in_contract, bool may_be_empty = false) {
     Condition all;
     all.position = node.position;
     if (!node.is_map()) {
       Wrong(node.position, absl::StrCat("a condition is a map of fields and not ", node.Describe(),
                                         "; write for example { some_contract: { type: placement } }"));
       return all;
+    }
+    // A *_contract that is empty says "any contract"; elsewhere it would be everybody, or nobody.
+    if (node.entries.empty() && !may_be_empty) {
+      Wrong(node.position,
+            "a condition is empty and would hold for everybody; write for whom, for example "
+            "{ some_contract: {} }");
     }
     for (const auto& [key, value] : node.entries) all.children.push_back(Entry(key, value, in_contract));
     if (all.children.size() == 1) return Condition(std::move(all.children[0]));
@@ -121,7 +150,7 @@ class Reader {
                                        "\"all\""));
     }
     if (kind != Kind::kCountContracts) {
-      result.children.push_back(Map(value, true));
+      result.children.push_back(Map(value, true, true));
       return result;
     }
     Count(key, value, result);
@@ -136,7 +165,7 @@ class Reader {
     int operators = 0;
     for (const auto& [word, operand] : value.entries) {
       if (word.text == "where") {
-        result.children.push_back(Map(operand, true));
+        result.children.push_back(Map(operand, true, true));
         continue;
       }
       auto op = OperatorOf(word.text);
@@ -144,19 +173,27 @@ class Reader {
         Wrong(word.position, absl::StrCat("unknown key ", Quoted(word.text), " in \"count_contracts\"; ", kRemedy));
         continue;
       }
-      ++operators;
+      if (++operators > 1) continue;
       result.count_op = *op;
       const std::vector<YamlNode> one = {operand};
       for (const YamlNode& number : operand.is_list() ? operand.items : one) {
         auto count = number.is_scalar() ? IntegerOf(number.text) : std::nullopt;
-        if (!count)
-          Wrong(number.position, absl::StrCat("a count is a whole number and not ", number.Describe(), "; ", kRemedy));
+        if (!count || *count < 0)
+          Wrong(number.position,
+                absl::StrCat("a count is a whole number from 0 on and not ", number.Describe(), "; ", kRemedy));
         result.counts.push_back(count.value_or(0));
       }
       const size_t wanted = *op == TestOperator::kBetween ? 2 : 1;
       const bool is_list = *op == TestOperator::kIn || *op == TestOperator::kNotIn;
-      if (!is_list && result.counts.size() != wanted) {
-        Wrong(operand.position, absl::StrCat(Quoted(word.text), " takes ", wanted == 2 ? "two numbers" : "one number"));
+      if (is_list ? result.counts.empty() : result.counts.size() != wanted) {
+        Wrong(operand.position, absl::StrCat(Quoted(word.text), " takes ",
+                                             is_list       ? "a list of numbers"
+                                             : wanted == 2 ? "two numbers"
+                                                           : "one number",
+                                             "; ", kRemedy));
+      }
+      if (*op == TestOperator::kBetween && result.counts.size() == 2 && result.counts[0] > result.counts[1]) {
+        Wrong(operand.position, "no count is between these two; write the smaller one first");
       }
     }
     if (operators != 1) Wrong(key.position, absl::StrCat("\"count_contracts\" needs one operator; ", kRemedy));
@@ -233,8 +270,21 @@ class Reader {
       Operands(operand, test, key.text);
       all.children.push_back(std::move(test));
     }
+    NothingBetween(all, key, map);
     if (all.children.size() == 1) return Condition(std::move(all.children[0]));
     return all;
+  }
+
+  // { ge: 4, lt: 2 } holds for nobody.
+  void NothingBetween(const Condition& all, const YamlNode& key, const YamlNode& map) {
+    const Operand *least = nullptr, *most = nullptr;
+    for (const Condition& test : all.children) {
+      if (test.operands.size() != 1) continue;
+      if (test.op == TestOperator::kGe || test.op == TestOperator::kGt) least = &test.operands[0];
+      if (test.op == TestOperator::kLe || test.op == TestOperator::kLt) most = &test.operands[0];
+    }
+    if (least == nullptr || most == nullptr || !IsAbove(*least, *most)) return;
+    Wrong(map.position, absl::StrCat("no value of ", Quoted(key.text), " is within these two; correct one of them"));
   }
 
   // { empty: true }, { empty: false }
@@ -277,6 +327,9 @@ class Reader {
       if (auto operand = OneOperand(item, type, test, written)) test.operands.push_back(*operand);
     }
     if (test.op == TestOperator::kRegex) Regex(value, test);
+    if (takes_two && test.operands.size() == 2 && IsAbove(test.operands[0], test.operands[1])) {
+      Wrong(value.position, "nothing is between these two; write the smaller one first");
+    }
   }
 
   std::optional<Operand> OneOperand(const YamlNode& item, FieldType type, const Condition& test,
@@ -288,6 +341,15 @@ class Reader {
     };
     if (!item.is_scalar()) {
       return wrong(absl::StrCat("field ", Quoted(written), " is compared with ", item.Describe(), "; write a value"));
+    }
+    if (item.text.empty()) {
+      return wrong(absl::StrCat("field ", Quoted(written),
+                                " is compared with an empty text; write { empty: true }, or "
+                                "a value"));
+    }
+    if (!item.is_quoted && type != FieldType::kText && !IsForText(test.op) && LooksLikeDay(item.text) &&
+        !DayOf(item.text)) {
+      return wrong(absl::StrCat(item.Describe(), " is no day of the calendar; ", kDayRemedy));
     }
     Operand operand;
     if (type == FieldType::kText || IsForText(test.op)) {

@@ -87,7 +87,7 @@ TEST_F(ConfigTest, WaterlandenIsReadWhole) {
   EXPECT_EQ(group.each, "contract.department");
   EXPECT_EQ(group.object_class, "group");
   EXPECT_EQ(FieldNames(group.fields), "name parent ");
-  EXPECT_EQ(group.keep_unused_days, 365);
+  EXPECT_EQ(group.keep_unused_days, 400);
   EXPECT_EQ(ad.retire.move_to->text(), "OU=Vertrokken");
   EXPECT_EQ(ad.retire.keep_days, 90);
   EXPECT_EQ(ad.thresholds.at("disable").percent, 3);
@@ -281,12 +281,38 @@ TEST_F(ConfigTest, ThresholdsThatProtectNobodyAreWarnedAbout) {
   EXPECT_EQ(
       testing::Lines(ThresholdWarnings(*config, {{"ad", {{"disable", 1000}, {"revoke", 5000}, {"retire", 1000}}}})),
       "");
-  EXPECT_EQ(
-      testing::Lines(ThresholdWarnings(*config, {{"ad", {{"disable", 40}, {"revoke", 900}, {"delete", 12}}},
-                                                 {"somtoday", {{"people_removed", 1020}}}})),
-      "systems/ad.yaml:45:3: threshold \"delete\" of ad lets 9 of 12 go without asking; write a count of at most 2\n"
-      "systems/ad.yaml:42:3: threshold \"revoke\" of ad lets 499 of 900 go without asking; write a count of at most "
-      "45\n");
+  EXPECT_EQ(testing::Lines(ThresholdWarnings(*config, {{"ad", {{"disable", 40}, {"revoke", 900}, {"delete", 12}}},
+                                                       {"somtoday", {{"people_removed", 1020}}}})),
+            "systems/ad.yaml:45:3: threshold \"delete\" of ad (count 10) lets 9 of 12 go without asking; write a count "
+            "of at most 2\n"
+            "systems/ad.yaml:42:3: threshold \"revoke\" of ad (count 500) lets 499 of 900 go without asking; write a "
+            "count of at most "
+            "45\n");
+}
+
+TEST_F(ConfigTest, ThresholdsThatCannotProtectASchoolOfThisSizeAreSaidWithTheNumber) {
+  Files files = testing::FilesOf("waterlanden");
+  files["systems/ad.yaml"] =
+      absl::StrReplaceAll(files["systems/ad.yaml"], {{"disable: { count: 20, percent: 3 }", "disable: { count: 5000 }"},
+                                                     {"retire: { count: 20, percent: 3 }", "retire: { percent: 100 }"},
+                                                     {"update: { count: 100 }", "update: { count: 5000 }"},
+                                                     {"delete: { count: 10 }", "delete: { count: 256 }"}});
+  const auto config = Good(files);
+  std::map<std::string, int64_t> held;
+  for (const char* kind : {"create", "update", "enable", "disable", "retire", "delete"}) held[kind] = 1020;
+  EXPECT_EQ(testing::Lines(ThresholdWarnings(*config, {{"ad", held}})),
+            "systems/ad.yaml:45:3: threshold \"delete\" of ad (count 256) lets 255 of 1020 go without asking; write a "
+            "count of at most 51\n"
+            "systems/ad.yaml:40:3: threshold \"disable\" of ad (count 5000) lets 1020 of 1020 go without asking; write "
+            "a count of at most 51\n"
+            "systems/ad.yaml:44:3: threshold \"retire\" of ad (100 percent) lets 1019 of 1020 go without asking; write "
+            "a count of at most 51\n"
+            "systems/ad.yaml:38:3: threshold \"update\" of ad (count 5000) is never reached: 1020 are held; write a "
+            "count of at most 510\n");
+  // Percent counts from 20 on: alone it protects no small school.
+  for (auto& [kind, count] : held) count = 19;
+  EXPECT_THAT(testing::Lines(ThresholdWarnings(*config, {{"ad", held}})),
+              HasSubstr("\"retire\" of ad (100 percent) lets 19 of 19 go"));
 }
 
 TEST(Keys, EveryKeyIsInTheSchemaAndOnTheReferencePage) {

@@ -27,7 +27,7 @@ class Diagnostics {
   void Warn(const core::Position& position, absl::string_view message);
   bool has_errors() const { return !errors_.empty(); }
 
-  // By file, line and column; each message at one place once.
+  // By file, line and column; each message at one place once, on one line; not more than a reader can use.
   std::vector<Diagnostic> TakeErrors();
   std::vector<Diagnostic> TakeWarnings();
 
@@ -40,6 +40,9 @@ using base::Nearest;
 
 // "; did you mean "x"?", or "; known here: a, b, c" when nothing is near, or "" when nothing is known.
 std::string Suggest(absl::string_view word, const std::vector<std::string>& known);
+
+// The first `most` characters of a text, and "..." when there are more.
+std::string Start(absl::string_view text, size_t most);
 
 // In double quotation marks.
 std::string Quoted(absl::string_view text);

@@ -103,6 +103,8 @@ void KnownFields::AddContractField(const std::string& contract_type, const std::
   AddType(absl::StrCat("contract.", field), type);
 }
 
+FieldType KnownFields::StandardTypeOf(absl::string_view path) { return StandardType(path); }
+
 FieldType KnownFields::TypeOf(const std::string& path) const {
   if (const FieldType standard = StandardType(path); standard != FieldType::kUnknown) return standard;
   auto found = custom_types_.find(path);
@@ -160,9 +162,11 @@ std::string KnownFields::Explain(const std::string& path, absl::string_view writ
     return absl::StrCat("field ", Quoted(written),
                         " is filled by no mapping; map it in the source's file, or test another");
   }
-  const std::string whole = Nearest(path, known);
-  absl::string_view nearest = whole;
-  if (is_short) absl::ConsumePrefix(&nearest, "contract.");
+  // What stands before both makes no two words alike.
+  if (is_short) {
+    for (std::string& one : known) one = std::string(absl::StripPrefix(one, "contract."));
+  }
+  const std::string nearest = Nearest(is_short ? written : path, known);
   if (!nearest.empty()) return absl::StrCat(unknown, "; did you mean ", Quoted(nearest), "?");
   if (!is_person && !is_contract) return absl::StrCat(unknown, "; fields begin with person. or contract.");
   if (absl::StartsWith(field, "custom.")) {

@@ -39,6 +39,7 @@ class KnownFields {
 
   // Of a standard field its own; of a custom one what all mappings that fill it give, else unknown.
   FieldType TypeOf(const std::string& path) const;
+  static FieldType StandardTypeOf(absl::string_view path);
   // Standard names, or "custom." and a name.
   static bool IsPersonField(const std::string& field);
   static bool IsContractField(const std::string& field);

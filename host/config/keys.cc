@@ -188,7 +188,9 @@ std::vector<Key> TargetKeys() {
        T::kDuration,
        false,
        "",
-       "How long it is kept when nobody needs it; without it, for ever.",
+       "How long it is kept when nobody needs it; without it, for ever. Write 400d for what comes back with each "
+       "school "
+       "year: 365 days end a day too early after a leap day.",
        {},
        kTarget},
       {F::kSystem,

@@ -158,7 +158,7 @@ class Checker {
       case KeyType::kSecret:
         return "a reference: env:NAME, file:/path or exec:/program";
       default:
-        return "text";
+        return "text on one line";
     }
   }
 
@@ -180,7 +180,7 @@ class Checker {
       case KeyType::kSecret:
         return;  // Its own reader speaks without showing what may be a secret.
       default:
-        is_good = !value.text.empty();
+        is_good = !value.text.empty() && !absl::StrContains(value.text, '\n');
     }
     // What should be "generate" may be a password: it is not repeated.
     if (!is_good && key.choices.size() == 1) {

@@ -1,11 +1,15 @@
 #include "host/config/load.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "host/base/hash.h"
 #include "host/config/fields.h"
@@ -24,6 +28,49 @@ namespace {
 
 using core::Configuration;
 using core::SystemSpec;
+
+// One of the five parts of a cron line: *, a number, a range, a list of them, each with a step.
+bool IsCronPart(absl::string_view part, int least, int most) {
+  static const LazyRE2 kItem = {"(?:\\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/([0-9]{1,2}))?"};
+  for (absl::string_view item : absl::StrSplit(part, ',')) {
+    std::string from, to, step;
+    if (!RE2::FullMatch(re2::StringPiece(item.data(), item.size()), *kItem, &from, &to, &step)) return false;
+    int numbers[3] = {least, most, 1};
+    if (!from.empty() && !absl::SimpleAtoi(from, &numbers[0])) return false;
+    if (!to.empty() && !absl::SimpleAtoi(to, &numbers[1])) return false;
+    if (!step.empty() && !absl::SimpleAtoi(step, &numbers[2])) return false;
+    if (numbers[0] < least || numbers[1] > most || numbers[0] > numbers[1] || numbers[2] < 1) return false;
+  }
+  return true;
+}
+
+bool IsCronTime(const std::string& text) {
+  struct Part {
+    int least, most;
+  };
+  constexpr Part kParts[] = {{0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 7}};
+  std::vector<std::string> parts = absl::StrSplit(absl::AsciiStrToLower(text), ' ', absl::SkipEmpty());
+  if (parts.size() != std::size(kParts)) return false;
+  absl::StrReplaceAll({{"jan", "1"},
+                       {"feb", "2"},
+                       {"mar", "3"},
+                       {"apr", "4"},
+                       {"may", "5"},
+                       {"jun", "6"},
+                       {"jul", "7"},
+                       {"aug", "8"},
+                       {"sep", "9"},
+                       {"oct", "10"},
+                       {"nov", "11"},
+                       {"dec", "12"}},
+                      &parts[3]);
+  absl::StrReplaceAll(
+      {{"sun", "0"}, {"mon", "1"}, {"tue", "2"}, {"wed", "3"}, {"thu", "4"}, {"fri", "5"}, {"sat", "6"}}, &parts[4]);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (!IsCronPart(parts[i], kParts[i].least, kParts[i].most)) return false;
+  }
+  return true;
+}
 
 class Loader {
  public:
@@ -106,6 +153,7 @@ class Loader {
     if (const YamlNode* types = node->Find("types"); types != nullptr && types->is_list()) {
       spec.types.clear();
       for (const YamlNode& type : types->items) spec.types.push_back(type.text);
+      Twice(*types, "type of contract");
       primary_types_ = types;
     }
     const YamlNode* then = node->Find("then");
@@ -124,7 +172,21 @@ class Loader {
         diagnostics_.Error(item.position, absl::StrCat("unknown field ", Quoted(words[0]), " of a contract",
                                                        SuggestNear(words[0], known)));
       }
+      const bool is_there =
+          std::any_of(spec.then.begin(), spec.then.end(), [&](const auto& one) { return one.field == words[0]; });
+      if (is_there) {
+        diagnostics_.Error(item.position, absl::StrCat("field ", Quoted(words[0]),
+                                                       " stands twice, and the second never decides; keep one"));
+      }
       spec.then.push_back({words[0], words.size() == 2 && words[1] == "desc"});
+    }
+  }
+
+  void Twice(const YamlNode& list, absl::string_view noun) {
+    std::set<std::string> seen;
+    for (const YamlNode& item : list.items) {
+      if (item.is_scalar() && !seen.insert(item.text).second)
+        diagnostics_.Error(item.position, absl::StrCat(noun, " ", Quoted(item.text), " stands twice; keep one"));
     }
   }
 
@@ -176,7 +238,7 @@ class Loader {
     system.name = SystemNameOf(path);
     system.is_source = is_source;
     system.position = {path, 1, 1};
-    if (!RE2::FullMatch(system.name, *kName) || system.name == "role") {
+    if (!RE2::FullMatch(system.name, *kName) || system.name == "role" || system.name == "host") {
       diagnostics_.Error({path}, absl::StrCat("a system cannot be named ", Quoted(system.name),
                                               "; rename the file with small letters, digits, _ and -"));
     }
@@ -213,10 +275,11 @@ class Loader {
     const YamlNode* settings = tree.Find("settings");
     const YamlNode* secrets = tree.Find("secrets");
     const core::Position& at = connector->position;
-    system.settings = ReadSettings(settings != nullptr && settings->is_map() ? settings : nullptr, package.settings, at,
-                                   diagnostics_);
-    CheckSecretNames(secrets != nullptr && secrets->is_map() ? secrets : nullptr, package.settings, system.settings, at,
-                     diagnostics_);
+    // What is no map was told already; nothing is missing in it.
+    if (settings == nullptr || settings->is_map())
+      system.settings = ReadSettings(settings, package.settings, at, diagnostics_);
+    if (secrets == nullptr || secrets->is_map())
+      CheckSecretNames(secrets, package.settings, system.settings, at, diagnostics_);
     if (schemas_ != nullptr) Schema(package, system);
     if (!package.mapping_path.empty()) Mapping(package, system);
     return true;
@@ -250,7 +313,13 @@ class Loader {
   }
 
   void Source(const YamlNode& tree, SystemSpec& system) {
-    if (const YamlNode* grace = tree.Find("vanish_grace")) system.vanish_grace_days = DaysOf(grace->text).value_or(7);
+    if (const YamlNode* grace = tree.Find("vanish_grace")) {
+      system.vanish_grace_days = DaysOf(grace->text).value_or(7);
+      if (system.vanish_grace_days == 0) {
+        diagnostics_.Warn(grace->position,
+                          "a person who is left out of one list is ended on that day; give some days, for example 7d");
+      }
+    }
     auto package = package_of_.find(system.name);
     if (package == package_of_.end()) return fields_.SetIncomplete();
     auto mapping = mappings_.find(system.name);
@@ -273,25 +342,37 @@ class Loader {
         std::none_of(unread_.begin(), unread_.end(), [](const auto& path) { return KindOf(path) == FileKind::kRoles; });
     configuration_.rules =
         ReadRules(trees_[FileKind::kRoles], trees_[FileKind::kRules], is_complete, context_, fields_, diagnostics_);
+    if (configuration_.rules.empty() && !diagnostics_.has_errors()) {
+      diagnostics_.Warn({"rules"},
+                        "there is no rule, so nobody is given anything and what is held is taken away; write "
+                        "one in rules/");
+    }
   }
 
   void Schedules() {
     auto root = trees_[FileKind::kRoot].find("sluice.yaml");
     const YamlNode* schedules = root == trees_[FileKind::kRoot].end() ? nullptr : root->second.Find("schedules");
     if (schedules == nullptr || !schedules->is_map()) return;
-    static const LazyRE2 kCron = {"[0-9*/,-]+( +[0-9A-Za-z*/,-]+){4}"};
     for (const auto& [name, schedule] : schedules->entries) {
+      if (!schedule.is_map()) continue;
       const YamlNode* at = schedule.Find("at");
-      if (at != nullptr && at->is_scalar() && !RE2::FullMatch(at->text, *kCron)) {
+      if (at != nullptr && at->is_scalar() && !IsCronTime(at->text)) {
         diagnostics_.Error(
             at->position,
             absl::StrCat(
-                Quoted(at->text),
+                at->Describe(),
                 " is no time; write minute, hour, day, month and day of the week, for example \"30 3 * * *\""));
       }
-      const YamlNode* sources = schedule.Find("import");
+      const YamlNode *sources = schedule.Find("import"), *enforce = schedule.Find("enforce");
+      if (sources == nullptr && (enforce == nullptr || enforce->text == "false")) {
+        diagnostics_.Error(name.position, absl::StrCat("schedule ", Quoted(name.text),
+                                                       " does nothing; add import: and the sources, or enforce: true"));
+      }
       if (sources == nullptr) continue;
-      for (const YamlNode& source : sources->items) Import(source);
+      Twice(*sources, "source");
+      for (const YamlNode& source : sources->items) {
+        if (source.is_scalar()) Import(source);
+      }
     }
   }
 

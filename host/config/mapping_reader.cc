@@ -1,11 +1,14 @@
 #include "host/config/mapping_reader.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "host/config/template_reader.h"
 
 namespace sluice::config {
@@ -233,6 +236,54 @@ class Reader {
   Diagnostics& diagnostics_;
 };
 
+// Fields that read each other in a circle would never have a value; each circle is told once, at its first field.
+void CheckCircles(const std::vector<FieldMapping>& fields, absl::string_view own, Diagnostics& diagnostics) {
+  const auto find = [&](absl::string_view name) {
+    return std::find_if(fields.begin(), fields.end(), [&](const auto& one) { return one.field == name; });
+  };
+  std::set<std::string> done;
+  for (const FieldMapping& first : fields) {
+    std::vector<std::string> way = {first.field};
+    // Follows the first reading that leads on; a circle through another one is found from its own fields.
+    const std::function<bool(const FieldMapping&)> follow = [&](const FieldMapping& field) {
+      for (absl::string_view path : field.value.paths()) {
+        if (!absl::ConsumePrefix(&path, own)) continue;
+        if (path == first.field) return true;
+        const auto next = find(path);
+        if (next == fields.end() || std::find(way.begin(), way.end(), next->field) != way.end()) continue;
+        way.push_back(next->field);
+        if (follow(*next)) return true;
+        way.pop_back();
+      }
+      return false;
+    };
+    if (done.contains(first.field) || !follow(first)) continue;
+    done.insert(way.begin(), way.end());
+    diagnostics.Error(first.position,
+                      absl::StrCat("field ", Quoted(first.field), " reads itself (", absl::StrJoin(way, " > "), " > ",
+                                   first.field, "); let one of these read a record"));
+  }
+}
+
+// A fixed value of a standard field that is no such value.
+void CheckConstants(const std::vector<FieldMapping>& fields, absl::string_view own, Diagnostics& diagnostics) {
+  for (const FieldMapping& field : fields) {
+    if (!field.value.paths().empty()) continue;
+    const core::Value value = field.value.Evaluate([](const std::string&) { return core::Value(); });
+    const FieldType type = KnownFields::StandardTypeOf(absl::StrCat(own, field.field));
+    const core::Value::Kind kind = value.kind();
+    const bool is_number = kind == core::Value::Kind::kInteger || kind == core::Value::Kind::kDecimal;
+    if (!value.has_value() ||
+        (type == FieldType::kDate ? kind == core::Value::Kind::kDate : type != FieldType::kNumber || is_number)) {
+      continue;
+    }
+    diagnostics.Error(field.position,
+                      absl::StrCat("field ", Quoted(field.field), " is a ", type == FieldType::kDate ? "day" : "number",
+                                   " and ", Quoted(Start(value.ToText(), 60)), " is not; write ",
+                                   type == FieldType::kDate ? "a day, for example 2026-08-01" : "a number"));
+  }
+}
+
 // What must be so whoever wrote it; and what rules may read from now on.
 void CheckWhole(const PackageInfo& package, const SystemSchema* schema, const std::map<std::string, FieldType>& types,
                 core::SystemSpec& system, KnownFields& fields, Diagnostics& diagnostics) {
@@ -245,6 +296,8 @@ void CheckWhole(const PackageInfo& package, const SystemSchema* schema, const st
                                                     " maps no records to persons; add person: { from: ... }"));
   }
   for (const PersonMapping& person : system.persons) {
+    CheckCircles(person.fields, "person.", diagnostics);
+    CheckConstants(person.fields, "person.", diagnostics);
     for (const FieldMapping& field : person.fields) {
       fields.AddPersonField(field.field, type_of(field));
       if (field.field == "name.family") fields.AddPersonField("name.family_all");
@@ -267,6 +320,8 @@ void CheckWhole(const PackageInfo& package, const SystemSchema* schema, const st
                                                "owner: and the attribute of ",
                                                contract.from, " that names the person"));
     }
+    CheckCircles(contract.fields, "contract.", diagnostics);
+    CheckConstants(contract.fields, "contract.", diagnostics);
     fields.AddContractType(contract.type);
     bool has_start = false;
     for (const FieldMapping& field : contract.fields) {

@@ -6,12 +6,14 @@
 #include <grp.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "host/config/testing.h"
+#include "re2/re2.h"
 
 namespace sluice::config {
 namespace {
@@ -32,8 +34,16 @@ std::string OwnGroup() {
   return found == nullptr ? absl::StrCat(getegid()) : found->gr_name;
 }
 
-// Unescapes \t, so that the table itself shows tabs.
-std::string Unescaped(absl::string_view text) { return absl::StrReplaceAll(text, {{"\\t", "\t"}, {"\\xff", "\xff"}}); }
+// Unescapes \t, \r and \xff, so that the table itself shows what nobody sees.
+std::string Unescaped(absl::string_view text) {
+  static const LazyRE2 kByte = {"(?s)(.*?)\\\\x([0-9a-f]{2})"};
+  const std::string lines = absl::StrReplaceAll(text, {{"\\t", "\t"}, {"\\r", "\r"}});
+  std::string result, before, digits;
+  for (re2::StringPiece rest = lines;;) {
+    if (!RE2::Consume(&rest, *kByte, &before, &digits)) return absl::StrCat(result, std::string(rest));
+    absl::StrAppend(&result, before, absl::HexStringToBytes(digits));
+  }
+}
 
 // Replaces the first `before` and gives the place behind what came instead, where further lines go.
 size_t Replace(Mistake& mistake, const std::string& file, const std::string& before, const std::string& after) {

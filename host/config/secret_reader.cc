@@ -25,6 +25,8 @@ namespace {
 
 using Kind = core::SecretReference::Kind;
 
+constexpr size_t kMostSecretBytes = 65536;
+
 std::string GroupName(gid_t id) {
   std::array<char, 4096> buffer;
   struct group group = {}, *found = nullptr;
@@ -32,7 +34,21 @@ std::string GroupName(gid_t id) {
   return absl::StrCat(id);
 }
 
-std::string WrongVariable(const std::string& name, SecretContent kind) {
+// What the host would refuse when it needs the secret, said now.
+std::string WrongText(absl::string_view text, SecretContent kind) {
+  if (absl::StripAsciiWhitespace(text).empty()) return "is empty; write the secret into it";
+  if (kind == SecretContent::kKey) return "";
+  if (text.find('\0') != absl::string_view::npos) return "holds a zero byte; write the secret as text";
+  if (absl::StripAsciiWhitespace(text).size() != text.size()) return "begins or ends with a blank; remove it";
+  return "";
+}
+
+// What is too short cannot be told from other words in a log line.
+bool IsShort(absl::string_view text, SecretContent kind) {
+  return kind == SecretContent::kText && text.size() < core::kShortestHiddenSecret;
+}
+
+std::string WrongVariable(const std::string& name, SecretContent kind, bool& is_short) {
   const char* value = std::getenv(name.c_str());
   if (value == nullptr) {
     std::string other;
@@ -43,12 +59,9 @@ std::string WrongVariable(const std::string& name, SecretContent kind) {
     return absl::StrCat("variable ", name, " is not set",
                         other.empty() ? "; set it for the host" : absl::StrCat("; did you mean ", Quoted(other), "?"));
   }
-  if (absl::StripAsciiWhitespace(value).empty())
-    return absl::StrCat("variable ", name, " is empty; set it for the host");
-  if (kind == SecretContent::kText && absl::StripTrailingAsciiWhitespace(value).size() != std::strlen(value)) {
-    return absl::StrCat("variable ", name, " ends in a blank or a new line; remove it");
-  }
-  return "";
+  const std::string wrong = WrongText(value, kind);
+  is_short = IsShort(value, kind);
+  return wrong.empty() ? "" : absl::StrCat("variable ", name, " ", wrong);
 }
 
 std::string OpenToOthers(const std::string& path, const struct stat& status) {
@@ -60,23 +73,24 @@ std::string OpenToOthers(const std::string& path, const struct stat& status) {
                       "; run chmod 600 on it");
 }
 
-std::string WrongContent(const std::string& path, int file, SecretContent kind) {
-  std::string content(4096, '\0');
-  const ssize_t size = read(file, content.data(), content.size());
-  if (size < 0) return absl::StrCat(path, " cannot be read (", std::strerror(errno), "); name a file with the secret");
-  content.resize(size);
-  // A last line end is how editors write files; it is no part of the secret.
-  absl::string_view text = content;
-  while (absl::ConsumeSuffix(&text, "\n") || absl::ConsumeSuffix(&text, "\r")) {
+std::string WrongContent(const std::string& path, int file, SecretContent kind, bool& is_short) {
+  std::string content(kMostSecretBytes + 1, '\0');
+  size_t size = 0;
+  ssize_t got = 1;
+  while (got > 0 && size < content.size()) {
+    got = read(file, content.data() + size, content.size() - size);
+    if (got > 0) size += static_cast<size_t>(got);
   }
-  std::string wrong;
-  if (absl::StripAsciiWhitespace(text).empty()) {
-    wrong = absl::StrCat(path, " is empty; write the secret into it");
-  } else if (kind == SecretContent::kText && size < 4096 && (text.back() == ' ' || text.back() == '\t')) {
-    wrong = absl::StrCat(path, " ends in a blank; remove it");
-  }
+  if (got < 0) return absl::StrCat(path, " cannot be read (", std::strerror(errno), "); name a file with the secret");
+  // One line end is how editors write files; it is no part of the secret.
+  absl::string_view text(content.data(), size);
+  if (absl::ConsumeSuffix(&text, "\n")) absl::ConsumeSuffix(&text, "\r");
+  const std::string wrong = size > kMostSecretBytes ? absl::StrCat("is longer than ", kMostSecretBytes,
+                                                                   " bytes; name a file with the secret only")
+                                                    : WrongText(text, kind);
+  is_short = IsShort(text, kind);
   explicit_bzero(content.data(), content.size());
-  return wrong;
+  return wrong.empty() ? "" : absl::StrCat(path, " ", wrong);
 }
 
 // The host makes a key of its own that is not there yet; it needs the folder for that.
@@ -87,7 +101,7 @@ std::string WrongPlace(const std::string& path) {
   return absl::StrCat("folder ", folder, " does not exist; create it, and the host makes the key");
 }
 
-std::string WrongFile(const std::string& path, SecretContent kind) {
+std::string WrongFile(const std::string& path, SecretContent kind, bool& is_short) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) {
     const int error = errno;
@@ -101,7 +115,7 @@ std::string WrongFile(const std::string& path, SecretContent kind) {
     wrong = absl::StrCat(path, " is not a file; name a file with the secret");
   } else {
     wrong = OpenToOthers(path, status);
-    if (wrong.empty()) wrong = WrongContent(path, file, kind);
+    if (wrong.empty()) wrong = WrongContent(path, file, kind, is_short);
   }
   close(file);
   return wrong;
@@ -153,10 +167,17 @@ std::optional<core::SecretReference> ReadSecret(const YamlNode& node, const std:
   }
   if (reference.kind == Kind::kFile && target.front() != '/') reference.target = absl::StrCat(folder, "/", target);
   if (!checks_value) return reference;
-  const std::string wrong = reference.kind == Kind::kEnv    ? WrongVariable(reference.target, content)
-                            : reference.kind == Kind::kFile ? WrongFile(reference.target, content)
+  bool is_short = false;
+  const std::string wrong = reference.kind == Kind::kEnv    ? WrongVariable(reference.target, content, is_short)
+                            : reference.kind == Kind::kFile ? WrongFile(reference.target, content, is_short)
                                                             : WrongProgram(reference.target);
-  if (!wrong.empty()) diagnostics.Error(node.position, absl::StrCat("secret ", Quoted(name), ": ", wrong));
+  if (!wrong.empty()) {
+    diagnostics.Error(node.position, absl::StrCat("secret ", Quoted(name), ": ", wrong));
+  } else if (is_short) {
+    diagnostics.Warn(node.position,
+                     absl::StrCat("secret ", Quoted(name), " has fewer than ", core::kShortestHiddenSecret,
+                                  " characters and is not taken out of log lines; choose a longer one"));
+  }
   return reference;
 }
 

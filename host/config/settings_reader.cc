@@ -38,7 +38,7 @@ class Reader {
     for (const SettingSchema& field : schema) {
       const bool is_written = map != nullptr && map->Find(field.name) != nullptr;
       if (field.secret || !field.required || is_written || result.contains(field.name)) continue;
-      if (!IsAskedFor(field, result)) continue;
+      if (!IsAskedFor(field, result) || IsMeant(map, field.name, schema)) continue;
       diagnostics_.Error(missing_at, absl::StrCat("setting ", Name(path, field.name), " is missing; add it",
                                                   field.help.empty() ? "" : absl::StrCat(": ", field.help)));
     }
@@ -46,6 +46,16 @@ class Reader {
   }
 
  private:
+  // An unknown key of the map that was told to be this one.
+  static bool IsMeant(const YamlNode* map, const std::string& name, const std::vector<SettingSchema>& schema) {
+    return map != nullptr && std::any_of(map->entries.begin(), map->entries.end(), [&](const auto& entry) {
+             const std::string& word = entry.first.text;
+             const bool is_known =
+                 std::any_of(schema.begin(), schema.end(), [&](const auto& one) { return one.name == word; });
+             return !is_known && Nearest(word, {name}) == name;
+           });
+  }
+
   static std::string Name(const std::string& path, const std::string& name) {
     return Quoted(path.empty() ? name : absl::StrCat(path, ".", name));
   }

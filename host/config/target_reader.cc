@@ -1,6 +1,8 @@
 #include "host/config/target_reader.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -28,15 +30,17 @@ class Reader {
       : schema_(schema), fields_(fields), system_(system), diagnostics_(diagnostics) {}
 
   void Read(const YamlNode& file) {
-    if (const YamlNode* name = file.Find("account_class")) system_.account_class = name->text;
-    if (const YamlNode* correlate = file.Find("correlate")) {
-      system_.correlate = Mappings(*correlate, system_.account_class, FieldsCheck(fields_));
+    if (const YamlNode* name = file.Find("account_class"); name != nullptr && name->is_scalar()) {
+      system_.account_class = name->text;
+      CheckClass(*name);
     }
+    if (const YamlNode* correlate = file.Find("correlate")) Correlate(*correlate);
     if (const YamlNode* account = file.Find("account")) {
       if (account->is_map()) Item(*account);
       for (const YamlNode& item : account->items) {
         if (item.is_map()) Item(item);
       }
+      CheckReached();
     }
     if (const YamlNode* resources = file.Find("resources")) {
       for (const auto& [name, value] : resources->entries) Resource(name, value);
@@ -45,13 +49,46 @@ class Reader {
   }
 
  private:
+  void Correlate(const YamlNode& map) {
+    if (!map.is_map()) return;
+    system_.correlate = Mappings(map, system_.account_class, FieldsCheck(fields_));
+    if (map.entries.empty()) {
+      diagnostics_.Error(map.position,
+                         "\"correlate\" is empty, and no account that is there already would be found; write for "
+                         "example { employeeID: \"{person.external_id}\" }");
+    }
+    for (const FieldMapping& one : system_.correlate) {
+      if (!one.value.paths().empty()) continue;
+      diagnostics_.Error(one.position, absl::StrCat("correlation by ", Quoted(one.field),
+                                                    " is the same for everybody; write a field of the person, for "
+                                                    "example \"{person.external_id}\""));
+    }
+  }
+
+  // A field comes from the first item that has it and counts: what stands behind an item for everybody is never used.
+  void CheckReached() {
+    std::map<std::string, const AccountItem*> everybody;
+    for (const AccountItem& item : system_.account) {
+      for (const AccountField& field : item.fields) {
+        if (auto first = everybody.find(field.attribute); first != everybody.end()) {
+          diagnostics_.Error(
+              field.position,
+              absl::StrCat("attribute ", Quoted(field.attribute), " is never taken from here: the item in line ",
+                           first->second->position.line, " has it for everybody; move that item to the end"));
+        } else if (!item.when) {
+          everybody.emplace(field.attribute, &item);
+        }
+      }
+    }
+  }
+
   // Says what is wrong with an attribute of a class, where that is known.
   const AttributeSchema* Attribute(const YamlNode& key, const std::string& class_name) {
     const ClassSchema* known = schema_ == nullptr ? nullptr : schema_->Find(class_name);
     if (known == nullptr) return nullptr;
     std::vector<std::string> names;
     for (const AttributeSchema& one : known->attributes) {
-      if (absl::EqualsIgnoreCase(one.name, key.text)) {
+      if (one.name == key.text) {
         if (!one.writable) {
           diagnostics_.Error(key.position, absl::StrCat("attribute ", Quoted(key.text), " of ", class_name,
                                                         " cannot be written; remove it"));
@@ -84,6 +121,11 @@ class Reader {
                                 const PathCheck& check, bool may_count) {
     auto read = ReadTemplate(value, check, diagnostics_);
     if (!read) return std::nullopt;
+    if (value.is_null() && IsOwnAttribute(key.text)) {
+      diagnostics_.Error(key.position,
+                         absl::StrCat(Quoted(key.text), " is empty, and no object is without it; write its value"));
+      return std::nullopt;
+    }
     if (read->uses_counter() && !may_count) {
       diagnostics_.Error(value.PositionAt(value.text.find("{n")),
                          "{n} counts only in the last of \"candidates\"; move this there, or leave it out");
@@ -150,9 +192,18 @@ class Reader {
       if (read) field.value = *std::move(read);
       return read.has_value();
     }
+    std::set<std::string> texts;
     for (const YamlNode& item : candidates->items) {
+      if (!texts.insert(item.text).second) {
+        diagnostics_.Error(item.position, absl::StrCat("candidate ", item.Describe(), " stands twice; keep one"));
+      }
       auto read = Value(key, item, attribute, check, &item == &candidates->items.back());
       if (read) field.candidates.push_back(*std::move(read));
+    }
+    const auto is_fixed = [](const Template& one) { return one.paths().empty() && !one.uses_counter(); };
+    if (std::all_of(field.candidates.begin(), field.candidates.end(), is_fixed) && !field.candidates.empty()) {
+      diagnostics_.Error(key.position, absl::StrCat("candidates of ", Quoted(key.text),
+                                                    " are the same for everybody; write fields of the person"));
     }
     return field.candidates.size() == candidates->items.size();
   }
@@ -182,6 +233,11 @@ class Reader {
                            absl::StrCat("there is one ", Quoted(key.text), " and this differs by contract; add each: ",
                                         "contract.department, or write a fixed text"));
       }
+      if (!resource.each.empty() && attribute.text == "name" && read->paths().empty()) {
+        diagnostics_.Error(value.position,
+                           absl::StrCat("each ", Quoted(resource.each),
+                                        " would get this one name; write a field of the contract into it"));
+      }
       resource.fields.push_back({attribute.text, *std::move(read), attribute.position});
     }
     system_.resources[resource.name] = std::move(resource);
@@ -202,6 +258,10 @@ class Reader {
 
   void ResourceClass(const YamlNode& name, ResourceSpec& resource) {
     resource.object_class = name.text;
+    CheckClass(name);
+  }
+
+  void CheckClass(const YamlNode& name) {
     if (schema_ == nullptr || schema_->Find(name.text) != nullptr) return;
     std::vector<std::string> known;
     for (const ClassSchema& one : schema_->classes) known.push_back(one.name);
@@ -211,7 +271,7 @@ class Reader {
 
   void Retire(const YamlNode& map) {
     const PathCheck check = FieldsCheck(fields_);
-    if (const YamlNode* move = map.Find("move_to")) system_.retire.move_to = ReadTemplate(*move, check, diagnostics_);
+    if (const YamlNode* move = map.Find("move_to")) MoveTo(*move, check);
     if (const YamlNode* set = map.Find("set"); set != nullptr && set->is_map()) {
       system_.retire.set = Mappings(*set, system_.account_class, check);
     }
@@ -219,6 +279,20 @@ class Reader {
     if (const YamlNode* then = map.Find("then")) {
       system_.retire.then = then->text == "keep" ? core::RetireSpec::Then::kKeep : core::RetireSpec::Then::kDelete;
     }
+    const YamlNode* keep = map.Find("keep");
+    if (keep != nullptr && keep->text == "0d" && system_.retire.then == core::RetireSpec::Then::kDelete) {
+      diagnostics_.Warn(keep->position,
+                        "an account is deleted on the day on which no rule gives it any more; keep it for some days, "
+                        "so that a mistake can be seen");
+    }
+  }
+
+  void MoveTo(const YamlNode& move, const PathCheck& check) {
+    if (move.is_null()) {
+      diagnostics_.Error(move.position, "\"retire.move_to\" is empty; write where to, or leave the key out");
+      return;
+    }
+    system_.retire.move_to = ReadTemplate(move, check, diagnostics_);
   }
 
   const SystemSchema* schema_;

@@ -75,6 +75,12 @@ std::optional<core::Template> ReadTemplate(const YamlNode& node, const PathCheck
     diagnostics.Error(node.PositionAt(offset), message);
     return std::nullopt;
   }
+  static const LazyRE2 kDoubled = {"\\{\\{ *(?:person|contract)\\."};
+  if (RE2::PartialMatch(node.text, *kDoubled)) {
+    diagnostics.Error(node.PositionAt(node.text.find("{{")),
+                      "two braces stand for a brace itself, and this would be written as it stands; write one");
+    return std::nullopt;
+  }
   bool is_good = true;
   for (const std::string& path : parsed->paths()) {
     const std::string wrong = check(path);

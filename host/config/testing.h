@@ -178,9 +178,16 @@ class SecretsFolder {
     Write("empty", "", 0600);
     Write("line_end", "\n", 0600);
     Write("blank", "correct horse \n", 0600);
+    Write("leading", " correct horse\n", 0600);
+    Write("two_ends", "correct horse\n\n", 0600);
+    Write("zero", std::string("correct\0horse", 13), 0600);
+    Write("long", std::string(70000, 'x'), 0600);
     setenv("SLUICE_TEST_KEY", "key", 1);
     setenv("SLUICE_TEST_PASSWORD", "password", 1);
     setenv("SLUICE_TEST_EMPTY", "", 1);
+    setenv("SLUICE_TEST_BLANK", " \t", 1);
+    setenv("SLUICE_TEST_LINE_END", "password\n", 1);
+    setenv("SLUICE_TEST_SHORT", "abc", 1);
     unsetenv("SLUICE_TEST_MISSING");
   }
   ~SecretsFolder() { std::filesystem::remove_all(path_); }

@@ -21,8 +21,11 @@ namespace {
 using core::Position;
 using core::Value;
 
-constexpr size_t kMostBytes = 4 << 20;
+constexpr size_t kMostDescribed = 60;
+constexpr size_t kMostInvisible = 20;  // Are told of one file.
 constexpr size_t kDeepest = 60;
+constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr char kAliasMessage[] = "an alias (*) repeats another part of the file; write out what it stands for";
 
 // The lines of a file, to turn yaml-cpp's byte columns into columns of characters.
 class Lines {
@@ -77,6 +80,19 @@ class Lines {
   std::vector<absl::string_view> lines_;
 };
 
+bool IsControl(unsigned char c) { return (c < 0x20 && c != '\t' && c != '\n') || c == 0x7f; }
+
+// As word processors write them, at both ends: one alone may be an apostrophe ('s-Hertogenbosch).
+bool IsInTypographicQuotes(absl::string_view text) {
+  bool begins = false, ends = false;
+  for (absl::string_view quote :
+       {"\u2018", "\u2019", "\u201A", "\u201B", "\u201C", "\u201D", "\u201E", "\u201F", "\u00AB", "\u00BB"}) {
+    begins |= absl::StartsWith(text, quote);
+    ends |= absl::EndsWith(text, quote);
+  }
+  return begins && ends && text.size() > 3;
+}
+
 class TreeBuilder final : public YAML::EventHandler {
  public:
   TreeBuilder(const Lines& lines, Diagnostics& diagnostics) : lines_(lines), diagnostics_(diagnostics) {}
@@ -99,12 +115,19 @@ class TreeBuilder final : public YAML::EventHandler {
     Add(std::move(node), mark);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    Fail(mark, "an alias (*) repeats another part of the file; write out what it stands for");
+    Fail(mark, kAliasMessage);
     Add(YamlNode(), mark);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     CheckDecorations(mark, tag, anchor);
+    // Escapes of a text in quotation marks can make what may not stand in the file itself.
+    if (std::any_of(value.begin(), value.end(), [](char c) { return IsControl(static_cast<unsigned char>(c)); })) {
+      Fail(mark, "this text has a control character in it; leave it out");
+    }
+    if (tag == "?" && IsInTypographicQuotes(value)) {
+      Fail(mark, "typographic quotation marks are part of the text; write plain ones (\"), or none");
+    }
     YamlNode node;
     node.kind = YamlNode::Kind::kScalar;
     node.position = lines_.At(mark);
@@ -190,6 +213,10 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void AddEntry(OpenNode& parent, YamlNode value) {
+    if (parent.key.is_scalar() && parent.key.text.empty()) {
+      failed = true;
+      diagnostics_.Error(parent.key.position, "a key is empty; name it");
+    }
     if (const YamlNode* first = parent.node.FindKey(parent.key.text)) {
       failed = true;
       diagnostics_.Error(parent.key.position,
@@ -205,32 +232,76 @@ class TreeBuilder final : public YAML::EventHandler {
   std::vector<OpenNode> open_;
 };
 
-bool IsUtf8(absl::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const unsigned char lead = text[i];
-    const size_t length = lead < 0x80                   ? 1
-                          : lead >= 0xC2 && lead < 0xE0 ? 2
-                          : lead >= 0xE0 && lead < 0xF0 ? 3
-                          : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                        : 0;
-    if (length == 0 || i + length > text.size() || lead == 0) return false;
-    for (size_t k = 1; k < length; ++k) {
-      if ((text[i + k] & 0xC0) != 0x80) return false;
-    }
-    i += length;
+// The length of the character of UTF-8 at the start of `text`; 0 when it is none. A zero byte is none either: it is
+// what UTF-16 has between its letters.
+size_t LengthOfCharacter(absl::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(i < text.size() ? text[i] : 0); };
+  const size_t length = byte(0) < 0x80                      ? 1
+                        : byte(0) >= 0xC2 && byte(0) < 0xE0 ? 2
+                        : byte(0) >= 0xE0 && byte(0) < 0xF0 ? 3
+                        : byte(0) >= 0xF0 && byte(0) < 0xF5 ? 4
+                                                            : 0;
+  if (byte(0) == 0) return 0;
+  for (size_t k = 1; k < length; ++k) {
+    if ((byte(k) & 0xC0) != 0x80) return 0;
   }
-  return true;
+  // Written longer than need be, a half of a pair, or beyond the last character.
+  const bool is_none = (byte(0) == 0xE0 && byte(1) < 0xA0) || (byte(0) == 0xED && byte(1) >= 0xA0) ||
+                       (byte(0) == 0xF0 && byte(1) < 0x90) || (byte(0) == 0xF4 && byte(1) >= 0x90);
+  return is_none ? 0 : length;
+}
+
+// What a character that nobody sees is called; "" for every other.
+std::string NameOfInvisible(absl::string_view character) {
+  static const auto* const names = new std::vector<std::pair<absl::string_view, absl::string_view>>{
+      {"\u00A0", "a no-break space"},   {"\u202F", "a no-break space"},      {"\u00AD", "a soft hyphen"},
+      {"\u200B", "a zero-width space"}, {"\u2060", "a word joiner"},         {"\uFEFF", "a byte-order mark"},
+      {"\u2028", "a line separator"},   {"\u2029", "a paragraph separator"}, {"\u200E", "a mark of direction"},
+      {"\u200F", "a mark of direction"}};
+  for (const auto& [one, name] : *names) {
+    if (one == character) return std::string(name);
+  }
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(i < character.size() ? character[i] : 0); };
+  if (byte(0) == 0xE2 && ((byte(1) == 0x80 && byte(2) >= 0xAA && byte(2) <= 0xAE) ||
+                          (byte(1) == 0x81 && byte(2) >= 0xA6 && byte(2) <= 0xA9))) {
+    return "a mark of direction";
+  }
+  if (byte(0) == '\r') return "an old Macintosh's line end";
+  const bool is_control = character.size() == 1 ? IsControl(byte(0)) : byte(0) == 0xC2 && byte(1) < 0xA0;
+  return is_control ? "a control character" : "";
+}
+
+// Every character is one, and can be seen.
+bool CheckCharacters(const Lines& lines, Diagnostics& diagnostics) {
+  size_t invisible = 0;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    absl::string_view line = lines.line(i);
+    absl::ConsumeSuffix(&line, "\r");
+    for (size_t at = 0; at < line.size();) {
+      const size_t length = LengthOfCharacter(line.substr(at));
+      const auto here = [&] { return lines.At(static_cast<int>(i), static_cast<int>(at)); };
+      if (length == 0) {
+        diagnostics.Error(here(), "the file is not text in UTF-8 from here on; save it as UTF-8");
+        return false;
+      }
+      const bool is_plain = length == 1 && line[at] >= ' ' && line[at] < '\x7f';
+      const std::string name = is_plain ? "" : NameOfInvisible(line.substr(at, length));
+      if (!name.empty() && invisible++ < kMostInvisible) {
+        diagnostics.Error(
+            here(), absl::StrCat(name, " stands here and cannot be seen; write a plain space or line end, or nothing"));
+      }
+      at += length;
+    }
+  }
+  return invisible == 0;
 }
 
 bool CheckText(const std::string& file, const std::string& content, const Lines& lines, Diagnostics& diagnostics) {
-  if (content.size() > kMostBytes) {
+  if (content.size() > kMostFileBytes) {
     diagnostics.Error({file}, "the file is larger than 4 MiB; divide it");
     return false;
   }
-  if (!IsUtf8(content)) {
-    diagnostics.Error({file}, "the file is not text in UTF-8; save it as UTF-8");
-    return false;
-  }
+  if (!CheckCharacters(lines, diagnostics)) return false;
   bool is_good = true;
   for (size_t i = 0; i < lines.size(); ++i) {
     absl::string_view line = lines.line(i);
@@ -254,6 +325,7 @@ std::string Explain(const std::string& message) {
   if (message == YAML::ErrorMsg::END_OF_MAP || message == YAML::ErrorMsg::END_OF_SEQ) {
     return "this line does not fit what stands above it; check its indentation";
   }
+  if (absl::StartsWith(message, YAML::ErrorMsg::UNKNOWN_ANCHOR)) return kAliasMessage;
   return absl::StrCat("this is not YAML (", message, "); check indentation, quotation marks and brackets");
 }
 
@@ -307,7 +379,7 @@ std::string YamlNode::Describe() const {
     case Kind::kNull:
       return "empty";
     case Kind::kScalar:
-      return Quoted(text);
+      return Quoted(Start(text, kMostDescribed));
     case Kind::kList:
       return "a list";
     case Kind::kMap:
@@ -351,7 +423,8 @@ core::Value ValueOfWord(absl::string_view word) {
   return Value::Text(word);
 }
 
-std::optional<YamlNode> ParseYaml(const std::string& file, const std::string& content, Diagnostics& diagnostics) {
+std::optional<YamlNode> ParseYaml(const std::string& file, const std::string& whole, Diagnostics& diagnostics) {
+  const std::string content = absl::StartsWith(whole, kByteOrderMark) ? whole.substr(kByteOrderMark.size()) : whole;
   const Lines lines(file, content);
   if (!CheckText(file, content, lines, diagnostics)) return std::nullopt;
   std::istringstream in(content);

@@ -1,11 +1,13 @@
 // One file of YAML as a tree whose every key and value knows where it stands.
 //
-// Stricter than YAML: a key that stands twice in a map, anchors, aliases, tags, a second document, tabs as indentation
-// and an unclosed quotation mark are errors, because each of them makes a file mean something else than it seems to.
+// Stricter than YAML: a key that stands twice in a map, anchors, aliases, tags, a second document, tabs as indentation,
+// characters that nobody sees, typographic quotation marks and an unclosed one are errors, because each of them makes a
+// file mean something else than it seems to. A byte-order mark at the start and CRLF are taken as they are meant.
 // yaml-cpp stays behind this header. Plain data; safe to share once built.
 #ifndef SLUICE_HOST_CONFIG_YAML_H_
 #define SLUICE_HOST_CONFIG_YAML_H_
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,6 +19,8 @@
 #include "host/core/value.h"
 
 namespace sluice::config {
+
+inline constexpr size_t kMostFileBytes = 4 << 20;
 
 struct YamlNode {
   enum class Kind { kNull, kScalar, kList, kMap };
@@ -43,7 +47,7 @@ struct YamlNode {
   // anything else, and all that is quoted, is text. Null is empty. Lists and maps keep their shape.
   core::Value ToValue() const;
 
-  // For messages: `text`, "a list", "a map", "empty".
+  // For messages: `text` (not more than a line of it), "a list", "a map", "empty".
   std::string Describe() const;
 };
 

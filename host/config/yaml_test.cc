@@ -65,10 +65,17 @@ TEST(Yaml, RefusesWhatMakesAFileMeanSomethingElseThanItSeems) {
 }
 
 TEST(Yaml, SurvivesWhatIsNoYaml) {
-  EXPECT_EQ(ErrorsOf("a: \xff\n"), "a.yaml: the file is not text in UTF-8; save it as UTF-8\n");
-  EXPECT_EQ(ErrorsOf(std::string("a: \0b\n", 6)), "a.yaml: the file is not text in UTF-8; save it as UTF-8\n");
+  EXPECT_EQ(ErrorsOf("a: \xff\n"), "a.yaml:1:4: the file is not text in UTF-8 from here on; save it as UTF-8\n");
+  EXPECT_EQ(ErrorsOf(std::string("a: \0b\n", 6)),
+            "a.yaml:1:4: the file is not text in UTF-8 from here on; save it as UTF-8\n");
   EXPECT_FALSE(ErrorsOf(std::string(100000, '[')).empty());
   EXPECT_FALSE(ErrorsOf(std::string(5 << 20, 'a')).empty());
+  // As many as a file may have, and in no more time than anything else.
+  for (const char* bracket : {"[", "{", "- ", "? ", "[{", "\"", "!", "&", ": "}) {
+    std::string many;
+    while (many.size() + 4 < kMostFileBytes / 16) many += bracket;
+    EXPECT_FALSE(ErrorsOf(many).empty()) << bracket;
+  }
   EXPECT_FALSE(ErrorsOf("*x").empty());
   EXPECT_FALSE(ErrorsOf("a: @b\n").empty());
 }

@@ -46,6 +46,10 @@ struct Threshold {
 using Thresholds =
     std::map<std::string, Threshold>;  // By kind: "create", "people_removed". One that is not named is a count of 1.
 
+// A shorter secret is not looked for in log lines: "a" or "test" stands in half of all words. The check of the
+// configuration warns of one.
+inline constexpr size_t kShortestHiddenSecret = 6;
+
 struct SecretReference {
   enum class Kind { kEnv, kFile, kExec } kind = Kind::kEnv;
   std::string target;  // Name of the variable, path, or command line.

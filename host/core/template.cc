@@ -126,7 +126,8 @@ class Parser {
     for (const TemplateFunction& function : TemplateFunctions()) names.emplace_back(function.name);
     std::string nearest = base::Nearest(name, names);
     return ErrorAt(offset, absl::StrCat("unknown function \"", name, "\"",
-                                        nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?")));
+                                        nearest.empty() ? "; `sluice config schema --reference` lists them"
+                                                        : absl::StrCat("; did you mean \"", nearest, "\"?")));
   }
 
   // The kind letter of argument `index` and whether more follow.

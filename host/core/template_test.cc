@@ -164,7 +164,8 @@ TEST(Template, SaysWhereItIsWrongAndWhatIsNear) {
   };
   for (const ErrorCase& c : std::vector<ErrorCase>{
            {"{a.nick | uper}", "at 10: unknown function \"uper\"; did you mean \"upper\"?"},
-           {"\u00EB{a | transliterate}", "at 7: unknown function \"transliterate\""},
+           {"\u00EB{a | transliterate}",
+            "at 7: unknown function \"transliterate\"; `sluice config schema --reference` lists them"},
            {"x {a.nick", "at 2: \"{\" is never closed"},
            {"x } y", "at 2: \"}\" without \"{\"; a brace itself is written \"}}\""},
            {"{}", "at 1: a field must stand here, such as person.name.nick"},

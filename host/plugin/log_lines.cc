@@ -4,8 +4,12 @@
 #include <array>
 #include <cstdint>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "host/core/configuration.h"
 #include "nlohmann/json.hpp"
 
 namespace sluice::plugin {
@@ -16,7 +20,6 @@ using nlohmann::json;
 constexpr size_t kMaxMessageBytes = 4096;
 constexpr size_t kMaxFieldBytes = 256;
 constexpr size_t kMaxRecentBytes = 512;
-constexpr size_t kMinSecretBytes = 4;
 // What the SDK writes beside level and message. Another key is left out: a plugin does not choose our fields.
 constexpr std::array<absl::string_view, 12> kKnownFields = {"run",         "scope",   "object_class", "operation",
                                                             "code",        "page",    "count",        "status",
@@ -63,6 +66,29 @@ base::LogLevel LevelOf(const json& level, base::LogLevel otherwise) {
   return otherwise;
 }
 
+// As it is, as an address or a form has it, and as it stands within base64 of something longer ("id:secret"), wherever
+// it begins there: of three possible places, without the characters that its neighbours have a part in.
+void AddForms(const std::string& secret, std::vector<std::string>& forms) {
+  forms.push_back(secret);
+  std::string upper, lower;
+  for (const char c : secret) {
+    const bool is_plain =
+        absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_' || c == '~';
+    absl::StrAppend(&upper, is_plain ? std::string(1, c) : absl::StrFormat("%%%02X", static_cast<unsigned char>(c)));
+    absl::StrAppend(&lower, is_plain ? std::string(1, c) : absl::StrFormat("%%%02x", static_cast<unsigned char>(c)));
+  }
+  for (const std::string& form : {upper, lower}) {
+    if (form != secret) forms.push_back(form);
+  }
+  for (const size_t before : {0, 1, 2}) {
+    const std::string encoded = absl::Base64Escape(std::string(before, '\0') + secret);
+    const size_t from = before == 0 ? 0 : before + 1, to = (before + secret.size()) * 8 / 6;
+    const std::string inner = encoded.substr(from, to - from);
+    forms.push_back(inner);
+    forms.push_back(absl::StrReplaceAll(inner, {{"+", "-"}, {"/", "_"}}));
+  }
+}
+
 absl::string_view LevelName(base::LogLevel level) {
   switch (level) {
     case base::LogLevel::kDebug:
@@ -97,10 +123,15 @@ std::string HarmlessText(absl::string_view text, size_t max_bytes) {
 }
 
 std::string WithoutSecrets(std::string text, const std::vector<std::string>& secrets) {
+  std::vector<std::string> forms;
   for (const std::string& secret : secrets) {
-    if (secret.size() < kMinSecretBytes) continue;
-    absl::StrReplaceAll({{secret, "***"}}, &text);
+    if (secret.size() >= core::kShortestHiddenSecret) AddForms(secret, forms);
   }
+  // A secret may be the beginning of another: the longer one goes first, or its rest would stay.
+  std::sort(forms.begin(), forms.end(), [](const std::string& a, const std::string& b) {
+    return std::make_pair(b.size(), b) < std::make_pair(a.size(), a);
+  });
+  for (const std::string& form : forms) absl::StrReplaceAll({{form, "***"}}, &text);
   return text;
 }
 

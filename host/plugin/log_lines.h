@@ -3,8 +3,8 @@
 //
 // Every byte is hostile input. A line that is JSON with our keys becomes a structured line; anything else becomes one
 // plain line, and nothing a plugin writes can do more than that. Control characters and broken UTF-8 come out as '?',
-// and the values that `secrets` names come out as "***". LineReader is used by one thread; RecentLines is thread-safe;
-// the functions are pure.
+// and the values that `secrets` names come out as "***", also as base64 or an address writes them. LineReader is used
+// by one thread; RecentLines is thread-safe; the functions are pure.
 #ifndef SLUICE_HOST_PLUGIN_LOG_LINES_H_
 #define SLUICE_HOST_PLUGIN_LOG_LINES_H_
 

@@ -4,6 +4,9 @@
 
 #include <random>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+
 namespace sluice::plugin {
 namespace {
 
@@ -68,6 +71,17 @@ TEST(LogLinesTest, WhatIsTooMuchIsDroppedAndCounted) {
 
 TEST(LogLinesTest, SecretsAreTakenOut) {
   EXPECT_EQ(WithoutSecrets("token is hunter2!", {"hunter2!", "is"}), "token is ***");
+  EXPECT_EQ(WithoutSecrets("a plan of the test host", {"a", "test", "host"}), "a plan of the test host")
+      << "what is too short would take half of the log with it";
+  EXPECT_EQ(WithoutSecrets("waterlanden-geheim of waterlanden", {"waterlanden", "waterlanden-geheim"}), "*** of ***");
+  EXPECT_EQ(WithoutSecrets("?secret=p%40ss%2Bw%C3%ABrd&x=p%40ss%2bw%c3%abrd", {"p@ss+w\u00ebrd"}), "?secret=***&x=***");
+  for (const char* before : {"", "i", "id", "id:", "client:"}) {
+    const std::string line =
+        absl::StrCat("Basic ", absl::Base64Escape(absl::StrCat(before, "correct horse>>battery", "?")), " refused");
+    const std::string clean = WithoutSecrets(line, {"correct horse>>battery"});
+    EXPECT_THAT(clean, HasSubstr("***")) << line;
+    EXPECT_LT(clean.size(), 45u) << clean;
+  }
 }
 
 TEST(LogLinesTest, OnlyTheLastLinesAreKept) {

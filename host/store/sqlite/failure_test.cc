@@ -208,6 +208,24 @@ TEST_F(Failing, ASecondHostIsRefusedByName) {
   Open();
 }
 
+TEST_F(Failing, AHostThatWasTakenOverWritesNothingMore) {
+  Open();
+  Write(EverythingAt(1));
+  std::filesystem::remove(absl::StrCat(Path(), ".lock"));  // Or it lies on a disk that knows no locks.
+  auto other = TryOpen();
+  ASSERT_TRUE(other.ok()) << other.status();
+  ASSERT_TRUE((*other)->Write(EverythingAt(2)).ok());
+  Seal seal;
+  for (const absl::Status& refused :
+       {store_->Write(EverythingAt(3)), store_->NextFence().status(), store_->WriteSeal(seal)}) {
+    EXPECT_EQ(refused.code(), absl::StatusCode::kAborted);
+    EXPECT_THAT(std::string(refused.message()), AllOf(HasSubstr("was taken over by host testhost, process"),
+                                                      HasSubstr("writes and sends nothing more")));
+  }
+  EXPECT_EQ(Commits(), 2);
+  ASSERT_TRUE((*other)->Write(EverythingAt(3)).ok());
+}
+
 TEST_F(Failing, TheLockIsFreeAsSoonAsItsHolderIsDead) {
   const int status = InChild([&] {
     absl::StatusOr<std::unique_ptr<Store>> store = TryOpen();

@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "host/base/crash_point.h"
 #include "host/base/log.h"
 #include "host/base/status.h"
 #include "host/store/sqlite/codec.h"
@@ -32,6 +33,7 @@ constexpr char kWriterSettings[] =
 constexpr char kReaderSettings[] = "PRAGMA query_only = 1; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;";
 
 constexpr char kStateSequence[] = "state_sequence", kFence[] = "fence", kAsOf[] = "as_of";
+constexpr char kOwner[] = "owner", kOwnerName[] = "owner_name";  // Rises with each host that opens the store.
 
 absl::StatusOr<int64_t> Raise(Database& database, const char* key) {
   RETURN_IF_ERROR(
@@ -46,7 +48,8 @@ class SqliteStore final : public Store {
   SqliteStore(SqliteOptions options, std::unique_ptr<FileLock> lock, std::unique_ptr<Database> writer)
       : options_(std::move(options)), lock_(std::move(lock)), writer_(std::move(writer)) {}
 
-  absl::Status Prepare();
+  // `holder`: how this host is named to another one.
+  absl::Status Prepare(const std::string& holder);
 
   absl::Status Write(const Commit& commit) override ABSL_LOCKS_EXCLUDED(write_mutex_);
   absl::Status WriteSeal(const Seal& seal) override ABSL_LOCKS_EXCLUDED(write_mutex_);
@@ -114,6 +117,9 @@ class SqliteStore final : public Store {
     bool is_done;
   };
 
+  // ABORTED, and nothing is written any more, when another host took the store over: the lock is the kernel's and of
+  // this machine, and somebody may remove its file.
+  absl::StatusOr<Transaction> BeginWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // One transaction; a member that is refused leaves the others as they are. An error: nobody's commit is written.
   absl::Status WriteGroup(const std::vector<Waiting*>& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status WriteAll(const Commit& commit, std::optional<SnapshotCache>& cache)
@@ -140,6 +146,7 @@ class SqliteStore final : public Store {
 
   absl::Mutex write_mutex_ ABSL_ACQUIRED_BEFORE(queue_mutex_, read_mutex_);
   const std::unique_ptr<Database> writer_ ABSL_PT_GUARDED_BY(write_mutex_);
+  int64_t owner_ ABSL_GUARDED_BY(write_mutex_) = 0;
 
   absl::Mutex queue_mutex_;
   std::vector<Waiting*> queue_ ABSL_GUARDED_BY(queue_mutex_);
@@ -149,11 +156,15 @@ class SqliteStore final : public Store {
   SnapshotCache snapshot_ ABSL_GUARDED_BY(read_mutex_);
 };
 
-absl::Status SqliteStore::Prepare() {
+absl::Status SqliteStore::Prepare(const std::string& holder) {
   absl::MutexLock lock(&write_mutex_);
   RETURN_IF_ERROR(PrepareSchema(*writer_));
   RETURN_IF_ERROR(writer_->RunScript(kWriterSettings));
   ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*writer_, Transaction::Kind::kWrite));
+  ASSIGN_OR_RETURN(owner_, Raise(*writer_, kOwner));
+  RETURN_IF_ERROR(
+      writer_->Run("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                   kOwnerName, holder));
   ASSIGN_OR_RETURN(const int interrupted, InterruptRuns(*writer_, options_.clock->Now()));
   RETURN_IF_ERROR(transaction.Commit());
   if (interrupted > 0) {
@@ -161,6 +172,17 @@ absl::Status SqliteStore::Prepare() {
                      {{"runs", absl::StrCat(interrupted)}});
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<Transaction> SqliteStore::BeginWrite() {
+  ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*writer_, Transaction::Kind::kWrite));
+  ASSIGN_OR_RETURN(const int64_t owner, writer_->Number(0, "SELECT value FROM meta WHERE key = ?", kOwner));
+  if (owner == owner_) return transaction;
+  ASSIGN_OR_RETURN(Query name, writer_->Ask("SELECT value FROM meta WHERE key = ?", kOwnerName));
+  const std::string other = name.Next() ? name.Text(0) : "another host";
+  return absl::AbortedError(
+      absl::StrCat("store ", options_.path, " was taken over by ", other,
+                   "; this host writes and sends nothing more. End it, and see why both were started on one store"));
 }
 
 absl::Status SqliteStore::WriteAll(const Commit& commit, std::optional<SnapshotCache>& cache) {
@@ -222,7 +244,8 @@ absl::Status SqliteStore::Write(const Commit& commit) {
 }
 
 absl::Status SqliteStore::WriteGroup(const std::vector<Waiting*>& group) {
-  ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*writer_, Transaction::Kind::kWrite));
+  ASSIGN_OR_RETURN(Transaction transaction, BeginWrite());
+  base::CrashPoints::Pass(base::CrashPoint::kInTransaction);
   for (Waiting* member : group) {
     RETURN_IF_ERROR(writer_->Run("SAVEPOINT member"));
     member->status = WriteAll(*member->commit, member->cache);
@@ -234,7 +257,9 @@ absl::Status SqliteStore::WriteGroup(const std::vector<Waiting*>& group) {
     }
     RETURN_IF_ERROR(writer_->Run("RELEASE member"));
   }
+  base::CrashPoints::Pass(base::CrashPoint::kTransactionIsWritten);
   RETURN_IF_ERROR(transaction.Commit());
+  base::CrashPoints::Pass(base::CrashPoint::kTransactionIsCommitted);
   absl::MutexLock lock(&read_mutex_);
   for (Waiting* member : group) {
     if (member->cache.has_value()) snapshot_ = *std::move(member->cache);
@@ -244,14 +269,14 @@ absl::Status SqliteStore::WriteGroup(const std::vector<Waiting*>& group) {
 
 absl::Status SqliteStore::WriteSeal(const Seal& seal) {
   absl::MutexLock lock(&write_mutex_);
-  ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*writer_, Transaction::Kind::kWrite));
+  ASSIGN_OR_RETURN(Transaction transaction, BeginWrite());
   RETURN_IF_ERROR(InsertSeal(*writer_, seal));
   return transaction.Commit();
 }
 
 absl::StatusOr<int64_t> SqliteStore::NextFence() {
   absl::MutexLock lock(&write_mutex_);
-  ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*writer_, Transaction::Kind::kWrite));
+  ASSIGN_OR_RETURN(Transaction transaction, BeginWrite());
   ASSIGN_OR_RETURN(const int64_t fence, Raise(*writer_, kFence));
   RETURN_IF_ERROR(transaction.Commit());
   return fence;
@@ -337,7 +362,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const SqliteOptions& opti
   if (fd >= 0) close(fd);
   ASSIGN_OR_RETURN(std::unique_ptr<Database> writer, Database::Open({options.path, /*is_writer=*/true, options.vfs}));
   auto store = std::make_unique<SqliteStore>(options, std::move(lock), std::move(writer));
-  RETURN_IF_ERROR(store->Prepare());
+  RETURN_IF_ERROR(store->Prepare(holder));
   return store;
 }
 

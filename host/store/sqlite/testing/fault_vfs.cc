@@ -5,19 +5,24 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <mutex>
 
 namespace sluice::store {
 namespace {
 
 constexpr char kName[] = "sluice-fault";
 
+std::mutex mutex;
 FaultPlan plan;
 bool is_set = false;
 int operations = 0;
 
+enum class Operation { kWrite, kSync };
+
 // What the disk answers to the next operation; SQLITE_OK: what the real one does.
-int Answer(bool is_watched) {
-  if (!is_watched) return SQLITE_OK;
+int Answer(Operation operation) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (!(operation == Operation::kWrite ? plan.on_write : plan.on_sync)) return SQLITE_OK;
   const int number = operations++;
   if (!is_set || number < plan.after || number >= plan.after + plan.times) return SQLITE_OK;
   if (plan.kills) kill(getpid(), SIGKILL);
@@ -36,15 +41,15 @@ int Read(sqlite3_file* file, void* data, int size, sqlite3_int64 offset) {
   return Real(file)->pMethods->xRead(Real(file), data, size, offset);
 }
 int Write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset) {
-  const int code = Answer(plan.on_write);
+  const int code = Answer(Operation::kWrite);
   return code != SQLITE_OK ? code : Real(file)->pMethods->xWrite(Real(file), data, size, offset);
 }
 int Truncate(sqlite3_file* file, sqlite3_int64 size) {
-  const int code = Answer(plan.on_write);
+  const int code = Answer(Operation::kWrite);
   return code != SQLITE_OK ? code : Real(file)->pMethods->xTruncate(Real(file), size);
 }
 int Sync(sqlite3_file* file, int flags) {
-  const int code = Answer(plan.on_sync);
+  const int code = Answer(Operation::kSync);
   return code != SQLITE_OK ? code : Real(file)->pMethods->xSync(Real(file), flags);
 }
 int FileSize(sqlite3_file* file, sqlite3_int64* size) { return Real(file)->pMethods->xFileSize(Real(file), size); }
@@ -96,6 +101,10 @@ int Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int*
 
 }  // namespace
 
+const int kDiskIsFull = SQLITE_FULL;
+const int kWriteFails = SQLITE_IOERR_WRITE;
+const int kSyncFails = SQLITE_IOERR_FSYNC;
+
 const char* FaultVfs() {
   static sqlite3_vfs ours;
   if (ours.zName == nullptr) {
@@ -112,17 +121,22 @@ const char* FaultVfs() {
 }
 
 void SetFault(const FaultPlan& fault) {
+  const std::lock_guard<std::mutex> lock(mutex);
   plan = fault;
   is_set = true;
   operations = 0;
 }
 
 void ClearFault() {
+  const std::lock_guard<std::mutex> lock(mutex);
   plan = FaultPlan();
   is_set = false;
   operations = 0;
 }
 
-int FaultOperations() { return operations; }
+int FaultOperations() {
+  const std::lock_guard<std::mutex> lock(mutex);
+  return operations;
+}
 
 }  // namespace sluice::store

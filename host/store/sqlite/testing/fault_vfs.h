@@ -1,10 +1,13 @@
 // A disk that fails when a test says so: an SQLite VFS over the default one.
 //
-// For tests only. One for the whole process, not thread-safe: a test tells it what to do between calls of the store.
+// For tests only. One for the whole process; thread-safe.
 #ifndef SLUICE_HOST_STORE_SQLITE_TESTING_FAULT_VFS_H_
 #define SLUICE_HOST_STORE_SQLITE_TESTING_FAULT_VFS_H_
 
 namespace sluice::store {
+
+// SQLite's codes, for who may not know SQLite.
+extern const int kDiskIsFull, kWriteFails, kSyncFails;
 
 struct FaultPlan {
   // What the disk answers: an SQLite code (SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC, SQLITE_READONLY).

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "host/base/backoff.h"
 #include "host/base/clock.h"
 #include "host/core/configuration.h"
 #include "host/engine/connector.h"
@@ -28,10 +29,12 @@ class Vault {
 
 class WorldCache;
 
-// How long an enforcement waits for a plugin that went away, and how often it looks.
+// How long an enforcement waits for a plugin that went away or a target that is busy, and how often it looks. For a
+// store that takes no writes a run waits until it does.
 struct Patience {
   absl::Duration plugin = absl::Minutes(2);
   absl::Duration between = absl::Seconds(1);
+  base::BackoffOptions store = {absl::Milliseconds(500), absl::Seconds(5)};
 };
 
 struct Context {

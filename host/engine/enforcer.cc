@@ -52,13 +52,8 @@ struct Enforcer::Job {
 absl::StatusOr<std::shared_ptr<Enforcer::Job>> Enforcer::Begin(const std::string& kind, const std::string& actor,
                                                                const std::string& plan) {
   auto job = std::make_shared<Job>();
+  ASSIGN_OR_RETURN(job->fence, context_.store->NextFence());
   ASSIGN_OR_RETURN(job->run, runs_.Begin(kind, actor, "", plan));
-  absl::StatusOr<int64_t> fence = context_.store->NextFence();
-  if (!fence.ok()) {
-    runs_.End(job->run, "failed", std::string(fence.status().message()));
-    return fence.status();
-  }
-  job->fence = *fence;
   absl::MutexLock lock(&mutex_);
   std::erase_if(jobs_, [](const std::weak_ptr<Job>& other) { return other.expired(); });
   jobs_.push_back(job);
@@ -106,12 +101,14 @@ bool Enforcer::is_recovering() const {
 }
 
 void Enforcer::BeginRecovery(const std::shared_ptr<Job>& job) {
-  absl::StatusOr<std::vector<store::Operation>> open = context_.store->LoadOpenOperations();
-  if (!open.ok()) return Fail(job, open.status());
-  absl::StatusOr<World> world = job->load();
-  if (!world.ok()) return Fail(job, world.status());
-  job->world = *std::move(world);
-  LaunchOpen(job, *std::move(open));
+  std::vector<store::Operation> open;
+  const absl::Status status = runs_.Persist(*job->run, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(open, context_.store->LoadOpenOperations());
+    ASSIGN_OR_RETURN(job->world, job->load());
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return Fail(job, status);
+  LaunchOpen(job, std::move(open));
 }
 
 void Enforcer::LaunchOpen(const std::shared_ptr<Job>& job, std::vector<store::Operation> open) {
@@ -182,7 +179,7 @@ void Enforcer::Launch(const std::shared_ptr<Job>& job, std::vector<SystemEnforce
     job->systems = systems;
   }
   for (const auto& system : systems) system->Start();
-  if (systems.empty()) OnStageDone(job);
+  if (systems.empty()) Post([this, job] { OnStageDone(job); });
 }
 
 void Enforcer::OnSystemDone(const std::shared_ptr<Job>& job, const std::string& system,
@@ -209,10 +206,14 @@ void Enforcer::OnStageDone(const std::shared_ptr<Job>& job) {
 void Enforcer::Plan(const std::shared_ptr<Job>& job) {
   const LoadWork plan = std::move(job->plan);
   job->plan = nullptr;
-  absl::StatusOr<Work> work = plan();
-  if (!work.ok()) return Fail(job, work.status());
-  job->run->SetPlan(work->plan.hash);
-  LaunchPlan(job, *std::move(work));
+  Work work;
+  const absl::Status status = runs_.Persist(*job->run, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(work, plan());
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return Fail(job, status);
+  job->run->SetPlan(work.plan.hash);
+  LaunchPlan(job, std::move(work));
 }
 
 void Enforcer::Fail(const std::shared_ptr<Job>& job, const absl::Status& status) {

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "host/base/crash_point.h"
 #include "host/base/log.h"
 #include "host/base/status.h"
 
@@ -147,7 +148,10 @@ absl::Status Engine::KeepPlan(const core::Plan& plan, const World& world, bool m
     commit.approvals_lapsed.push_back(block.id);
     commit.blocks.push_back(std::move(block));
   }
-  return context_.store->Write(commit);
+  base::CrashPoints::Pass(base::CrashPoint::kPlanIsMade);
+  RETURN_IF_ERROR(context_.store->Write(commit));
+  base::CrashPoints::Pass(base::CrashPoint::kPlanIsStored);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> Engine::StartEnforcement(const Actor& actor, const std::string& plan) {

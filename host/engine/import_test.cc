@@ -341,12 +341,22 @@ TEST_F(Import, OfAnUnknownSystemIsRefused) {
   EXPECT_THAT(school.Import({"nobody"}).summary, HasSubstr("there is no system \"nobody\""));
 }
 
-TEST_F(Import, ThatTheStoreDoesNotTakeFailsWithOneLine) {
+TEST_F(Import, ThatTheStoreDoesNotTakeNowWaitsForItWithOneLine) {
+  school.store->Refuse(
+      3, [](const store::Commit& commit) { return !commit.imports.empty(); },
+      absl::ResourceExhaustedError("the disk is full"));
+  const store::Run run = Read();
+  EXPECT_EQ(run.state, "succeeded") << run.summary;
+  EXPECT_THAT(school.Warnings(run), ElementsAre("the disk is full; the run waits for it"));
+  EXPECT_EQ(People(), 12);
+}
+
+TEST_F(Import, ThatTheStoreWillNeverTakeFailsWithOneLine) {
   school.store->RefuseOnce([](const store::Commit& commit) { return !commit.imports.empty(); },
-                           absl::ResourceExhaustedError("the disk is full"));
+                           absl::DataLossError("the store is damaged"));
   const store::Run run = Read();
   EXPECT_EQ(run.state, "failed");
-  EXPECT_EQ(run.summary, "somtoday: the disk is full");
+  EXPECT_EQ(run.summary, "somtoday: the store is damaged");
   EXPECT_EQ(People(), 0);
   EXPECT_EQ(Read().state, "succeeded");
 }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "host/base/crash_point.h"
 #include "host/base/status.h"
 #include "host/engine/read_plan.h"
 
@@ -232,8 +233,15 @@ void Importer::Finish(const std::shared_ptr<Job>& job) {
 std::string Importer::NotTaken(const Job& job, const std::string& system, const absl::Status& status) {
   store::Commit commit;
   commit.audit.push_back(Audit(job, system, "import.failed", std::string(absl::StatusCodeToString(status.code())), {}));
-  context_.store->Write(commit).IgnoreError();  // The run's summary says it as well.
+  runs_.Write(*job.run, commit).IgnoreError();  // The run's summary says it as well.
   return absl::StrCat(system, ": not read: ", status.message());
+}
+
+absl::Status Importer::Store(const Job& job, const store::Commit& commit) {
+  base::CrashPoints::Pass(base::CrashPoint::kImportIsRead);
+  RETURN_IF_ERROR(runs_.Write(*job.run, commit));
+  base::CrashPoints::Pass(base::CrashPoint::kImportIsStored);
+  return absl::OkStatus();
 }
 
 std::string Importer::TakeSource(const Job& job, const std::string& system, const Reading& reading,
@@ -242,8 +250,12 @@ std::string Importer::TakeSource(const Job& job, const std::string& system, cons
     counts["failed"] = true;
     return absl::StrCat(system, ": ", status.message());
   };
-  auto previous = context_.store->LoadRawSet(system);
-  if (!previous.ok()) return fail(previous.status());
+  absl::StatusOr<core::RawSet> previous = core::RawSet();
+  const absl::Status loaded = runs_.Persist(*job.run, [&] {
+    previous = context_.store->LoadRawSet(system);
+    return previous.status();
+  });
+  if (!loaded.ok()) return fail(loaded);
   core::MergeResult merged = core::MergeRecords(*previous, reading.data, job.as_of, kTombstoneDays);
   auto candidate = snapshots_.Make(*job.configuration, system, merged.set, job.as_of);
   if (!candidate.ok()) return fail(candidate.status());
@@ -262,7 +274,7 @@ std::string Importer::TakeSource(const Job& job, const std::string& system, cons
   if (!incomplete.empty()) job.run->Warn(absl::StrCat(system, ": ", incomplete, "; what they held is kept"));
   commit.audit.push_back(Audit(job, system, candidate->is_blocked ? "import.blocked" : "import.accepted",
                                incomplete.empty() ? "complete" : "in part", counts));
-  if (absl::Status status = context_.store->Write(commit); !status.ok()) return fail(status);
+  if (absl::Status status = Store(job, commit); !status.ok()) return fail(status);
   std::string line =
       absl::StrCat(system, ": ", candidate->counts.people, " people (", candidate->counts.added, " new, ",
                    candidate->counts.removed, " gone, ", candidate->counts.changed, " changed)");
@@ -298,7 +310,7 @@ std::string Importer::TakeTarget(const Job& job, const std::string& system, cons
   commit.observed[system] = std::move(observed);
   commit.schemas[system] = ToTargetSchema(reading.schema);
   commit.audit.push_back(Audit(job, system, "target.observed", "complete", counts));
-  if (absl::Status status = context_.store->Write(commit); !status.ok()) {
+  if (absl::Status status = Store(job, commit); !status.ok()) {
     counts["failed"] = true;
     return absl::StrCat(system, ": ", status.message());
   }

@@ -50,6 +50,7 @@ class Importer {
   std::string TakeSource(const Job& job, const std::string& system, const Reading& reading, nlohmann::json& counts,
                          bool& is_blocked);
   std::string TakeTarget(const Job& job, const std::string& system, const Reading& reading, nlohmann::json& counts);
+  absl::Status Store(const Job& job, const store::Commit& commit);  // Waits for a store that takes nothing now.
   std::string NotTaken(const Job& job, const std::string& system, const absl::Status& status);
   audit::Entry Audit(const Job& job, const std::string& system, const std::string& action, const std::string& detail,
                      nlohmann::json facts) const;

@@ -132,36 +132,6 @@ TEST(InDoubt, APasswordThatCannotBeSetLeavesTheAccountInDoubtAndIsTriedAgain) {
   EXPECT_EQ(school.ad->Count("account"), 2);
 }
 
-TEST(InDoubt, AStoreThatTakesNoWriteAheadSendsNothing) {
-  School school;
-  AddPupils(school, 3);
-  school.Save();
-  school.store->RefuseOnce(HasSent, absl::ResourceExhaustedError("the disk is full; make room"));
-  const store::Run run = school.Enforce();
-  EXPECT_EQ(run.state, "failed");
-  EXPECT_THAT(run.summary, HasSubstr("10 not sent; ad: operations could not be stored, so none was sent: the disk is "
-                                     "full; make room"))
-      << run.summary;
-  EXPECT_THAT(school.ad->sent(), IsEmpty());
-  EXPECT_THAT(school.store->LoadOpenOperations().value(), IsEmpty());
-  EXPECT_EQ(school.Enforce().state, "succeeded");
-  EXPECT_THAT(school.Disagreements(), IsEmpty());
-}
-
-TEST(InDoubt, AStoreThatTakesNoOutcomeStopsWithOneLineAndTheNextEnforcementSettlesIt) {
-  School school;
-  AddPupils(school, 3);
-  school.Save();
-  school.store->RefuseOnce(HasOutcome);
-  const store::Run run = school.Enforce();
-  EXPECT_EQ(run.state, "failed");
-  EXPECT_THAT(run.summary, HasSubstr("outcomes could not be stored: the disk does not take it"));
-  EXPECT_THAT(school.store->LoadOpenOperations().value(), SizeIs(1));
-  EXPECT_EQ(school.Enforce().state, "succeeded");  // Without a restart.
-  EXPECT_THAT(school.Disagreements(), IsEmpty());
-  EXPECT_EQ(school.ad->Count("group"), 1);
-}
-
 TEST(InDoubt, AHostWhoseLeaseIsOverWritesNothingMore) {
   School school;
   AddPupils(school, 1);

@@ -1,8 +1,9 @@
 // The operations of one target in one run, as the store has them: written ahead, then one outcome each.
 //
-// Owned by a SystemEnforcement and used on its strand only. Every method is one transaction, or none; when the store
-// refuses it, nothing here has changed and the error is returned. Never calls a connector. write_ahead.cc has what
-// comes before sending, settlement.cc what comes after.
+// Owned by a SystemEnforcement and used on its strand only. Every method is one transaction, or none, and returns the
+// store's refusal. After that what was to be written ahead, or claimed, is as it was before the call; outcomes,
+// verdicts and adoptions are kept (`has_pending`) and written by Retry: nothing else is called in between. Never calls
+// a connector. write_ahead.cc has what comes before sending, settlement.cc what comes after.
 #ifndef SLUICE_HOST_ENGINE_OPERATION_LEDGER_H_
 #define SLUICE_HOST_ENGINE_OPERATION_LEDGER_H_
 
@@ -11,10 +12,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "host/engine/context.h"
 #include "host/engine/outcome.h"
 #include "host/engine/runs.h"
@@ -40,36 +43,49 @@ class OperationLedger {
   // Takes over what is already so: no call to the target.
   absl::Status Adopt(const std::vector<core::PlannedOperation>& operations);
 
-  // Stores `batch` as sent, with names and sealed secrets, and returns what is to be sent. One transaction for the
-  // batch; one for each operation only when somebody else has reserved one of the names meanwhile. What cannot be sent
-  // (every candidate is taken, its object is not there) has its outcome in it.
-  absl::StatusOr<std::vector<TargetOperation>> WriteAhead(std::vector<store::Operation> batch);
+  struct Ahead {
+    std::vector<TargetOperation> send;        // Is stored.
+    absl::Time lease_until;                   // Nothing of it is sent later than this.
+    absl::Status status;                      // Why the store did not take
+    std::vector<store::Operation> unwritten;  // these, which are as they were given.
+  };
+  // Stores `batch` as sent, with names and sealed secrets. One transaction for the batch; one for each operation only
+  // when somebody else has reserved one of the names meanwhile. What cannot be sent (every candidate is taken, its
+  // object is not there) has its outcome in it.
+  Ahead WriteAhead(std::vector<store::Operation> batch);
   // Not sent after all: to be written ahead once more.
   std::vector<store::Operation> TakeBack(const std::vector<std::string>& ids);
 
-  // Stores outcomes, of operations and of credentials. Returns what is to be sent again: with the next name, or with
-  // another password; `sends_again` false: that has failed as well.
-  absl::StatusOr<std::vector<store::Operation>> Settle(const std::vector<TargetResult>& results, bool sends_again);
+  // Stores outcomes, of operations and of credentials. With `sends_again` some are to be sent again: with the next
+  // name, with another password, or later; without it that has failed as well.
+  absl::Status Settle(const std::vector<TargetResult>& results, bool sends_again);
 
   // Claims what an earlier run left open (sent, in doubt, pending): all of it is in doubt until it is verified.
   absl::Status Claim(std::vector<store::Operation> open);
   // Everything under way is in doubt: its stream is gone.
   void DoubtAll();
+  // Stored as sent, and not sent: reading says that it is not done.
+  void Doubt(const std::vector<TargetOperation>& operations);
   // What Verify is to be asked, at most `limit`.
   std::vector<TargetOperation> InDoubt(size_t limit);
-  struct Verified {
-    std::vector<store::Operation> again;         // Not done: to be sent once more, if that is allowed.
-    absl::Duration wait = absl::ZeroDuration();  // Some were read too early: ask again after this.
-  };
   // `sends_again` false: what is not done is closed, and the next plan wants it again.
-  absl::StatusOr<Verified> SettleVerdicts(const std::vector<std::string>& asked, const std::vector<Verdict>& verdicts,
-                                          bool sends_again);
+  absl::Status SettleVerdicts(const std::vector<std::string>& asked, const std::vector<Verdict>& verdicts,
+                              bool sends_again);
   // A secret cannot be verified: an account that turns out to be made gets its sealed password set once more before it
   // counts as made. Raises the attempt in the store and returns the calls, each of which is idempotent.
   absl::StatusOr<std::vector<TargetOperation>> WriteAheadCredentials();
   bool has_credentials() const { return awaiting_credential_.size() > credentials_.size(); }
-  // Leaves what is in doubt to the next run.
+  // Leaves what is in doubt, and what could not be stored, to the next run.
   void GiveUpDoubts();
+
+  // What a refused Settle, SettleVerdicts or Adopt wanted to write.
+  bool has_pending() const { return pending_.has_value(); }
+  absl::Status Retry() { return WritePending(); }
+  void ForgetPending() { pending_.reset(); }
+
+  // Since they were taken last: what is to be sent once more, and how long to wait before anything is sent or asked.
+  std::vector<store::Operation> TakeAgain() { return std::exchange(again_, {}); }
+  absl::Duration TakeWait() { return std::exchange(wait_, absl::ZeroDuration()); }
 
   bool HasSucceeded(const std::string& id) const { return succeeded_.contains(id); }
   bool has_in_doubt() const;
@@ -81,11 +97,13 @@ class OperationLedger {
   struct Change {
     store::Commit commit;
     EnforcementCounts counts;
-    std::vector<std::string> ended;       // No longer under way,
-    std::vector<std::string> succeeded;   // and these with success.
-    std::vector<store::Operation> open;   // Under way from now on, or still, as they are stored.
-    std::vector<store::Operation> again;  // Ended here, to be sent again,
-    bool sends_again = true;              // if that is allowed.
+    std::vector<std::string> ended;                  // No longer under way,
+    std::vector<std::string> succeeded;              // and these with success.
+    std::vector<store::Operation> open;              // Under way from now on, or still, as they are stored.
+    std::vector<store::Operation> again;             // Ended here, to be sent again,
+    bool sends_again = true;                         // if that is allowed,
+    absl::Duration wait = absl::ZeroDuration();      // after this.
+    std::map<std::string, TargetResult> found_done;  // CREATEs that lack their password.
     std::vector<std::string> warnings;
   };
   // An operation that is about to be written ahead.
@@ -99,6 +117,9 @@ class OperationLedger {
   };
 
   absl::Status Write(Change change);
+  absl::Status WritePending();
+  // A refused one is forgotten: the caller makes it anew.
+  absl::Status WriteOrForget(Change change);
   // Gives `stored` its last row and its audit row.
   void End(store::Operation stored, const TargetResult& result, std::string outcome, Change& change);
 
@@ -106,7 +127,8 @@ class OperationLedger {
   std::optional<Failure> ChooseNames(Prepared& prepared);
   absl::Status MakeSecrets(Prepared& prepared);
   absl::Status WriteSent(std::vector<Prepared>& batch, std::vector<TargetOperation>& out);
-  absl::Status WriteOneByOne(std::vector<Prepared>& batch, std::vector<TargetOperation>& out);
+  // `written`: so many of `batch` are.
+  absl::Status WriteOneByOne(std::vector<Prepared>& batch, std::vector<TargetOperation>& out, size_t& written);
   std::string MakePassword(const store::Operation& stored);
   void ReleaseNames(const store::Operation& stored, store::Commit& commit) const;
 
@@ -118,7 +140,7 @@ class OperationLedger {
   void SettleCredential(const std::string& create, const TargetResult& result, Change& change);
   void SettleNotDone(store::Operation stored, bool sends_again, Change& change);
   void LeaveInDoubt(store::Operation stored, store::Operation::State state, Change& change);
-  bool TryAgain(const store::Operation& stored, const TargetResult& result);
+  bool TryAgain(const store::Operation& stored, const TargetResult& result, Change& change);
   absl::Time Now() const { return context_.clock->Now(); }
 
   const Context& context_;
@@ -135,7 +157,10 @@ class OperationLedger {
   std::map<std::string, TargetResult> awaiting_credential_;         // CREATEs found done, by id.
   std::map<std::string, std::string> credentials_;                  // SET_CREDENTIAL's id -> the CREATE's.
   std::set<std::string> succeeded_;
-  std::map<std::string, int> passwords_, not_done_, too_early_;  // How often, by id.
+  std::map<std::string, int> passwords_, not_done_, too_early_, throttled_;  // How often, by id.
+  std::optional<Change> pending_;                                            // Refused by the store.
+  std::vector<store::Operation> again_;                                      // To be taken.
+  absl::Duration wait_ = absl::ZeroDuration();
   std::set<std::string> taken_;                 // Domain and name that the target, or another holder, has.
   std::map<std::string, std::string> claimed_;  // Domain and name -> id of the operation that has it in this run.
   std::set<std::string> held_before_;           // Domain, name and holder that were in the ledger before.

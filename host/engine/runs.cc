@@ -4,6 +4,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "host/base/backoff.h"
+#include "host/base/crash_point.h"
 #include "host/base/hash.h"
 #include "host/base/log.h"
 #include "host/base/status.h"
@@ -25,6 +27,34 @@ void ActiveRun::Warn(const std::string& line) {
   absl::MutexLock lock(&mutex_);
   if (warnings_.size() < kMostWarnings) warnings_.push_back(line);
   ++version_;
+}
+
+void ActiveRun::Pause(absl::Duration duration) const {
+  absl::MutexLock lock(&mutex_);
+  mutex_.AwaitWithTimeout(absl::Condition(
+                              +[](const std::atomic<bool>* is_stopping) { return is_stopping->load(); }, &is_stopping_),
+                          duration);
+}
+
+bool IsStoreAway(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
+}
+
+absl::Status Runs::Persist(ActiveRun& run, const std::function<absl::Status()>& work) const {
+  base::Backoff backoff(context_.patience.store);
+  for (bool has_warned = false;; has_warned = true) {
+    absl::Status status = work();
+    if (!IsStoreAway(status) || run.is_stopping()) {
+      if (has_warned && status.ok()) base::LogInfo("the store takes writes again", {{"run", run.id()}});
+      return status;
+    }
+    if (!has_warned) run.Warn(absl::StrCat(status.message(), "; the run waits for it"));
+    run.Pause(backoff.Next());
+  }
+}
+
+absl::Status Runs::Write(ActiveRun& run, const store::Commit& commit) const {
+  return Persist(run, [&] { return context_.store->Write(commit); });
 }
 
 absl::StatusOr<std::shared_ptr<ActiveRun>> Runs::Begin(const std::string& kind, const std::string& actor,
@@ -50,11 +80,13 @@ absl::StatusOr<std::shared_ptr<ActiveRun>> Runs::Begin(const std::string& kind, 
   }
   store::Commit commit;
   commit.run = run;
+  base::CrashPoints::Pass(base::CrashPoint::kRunBegins);
   if (absl::Status status = context_.store->Write(commit); !status.ok()) {
     absl::MutexLock lock(&mutex_);
     active_.erase(run.id);
     return status;
   }
+  base::CrashPoints::Pass(base::CrashPoint::kRunIsStored);
   return active;
 }
 
@@ -89,10 +121,12 @@ void Runs::End(const std::shared_ptr<ActiveRun>& run, const std::string& state, 
   const store::Run ended = Ended(*run, state, summary, std::move(counts));
   store::Commit commit;
   commit.run = ended;
-  if (absl::Status status = context_.store->Write(commit); !status.ok()) {
+  base::CrashPoints::Pass(base::CrashPoint::kRunEnds);
+  if (absl::Status status = Write(*run, commit); !status.ok()) {
     base::LogError("the end of a run could not be stored; it counts as interrupted after a restart",
                    {{"run", ended.id}, {"error", std::string(status.message())}});
   }
+  base::CrashPoints::Pass(base::CrashPoint::kRunHasEnded);
   Finish(run, ended);
 }
 

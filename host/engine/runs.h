@@ -48,8 +48,13 @@ class ActiveRun {
     absl::MutexLock lock(&mutex_);
     return warnings_;
   }
-  void AskToStop() { is_stopping_ = true; }
+  void AskToStop() {
+    absl::MutexLock lock(&mutex_);
+    is_stopping_ = true;
+  }
   bool is_stopping() const { return is_stopping_; }
+  // Waits so long, or until it is asked to stop.
+  void Pause(absl::Duration duration) const;
 
  private:
   friend class Runs;
@@ -60,6 +65,9 @@ class ActiveRun {
   int64_t version_ ABSL_GUARDED_BY(mutex_) = 0;
   std::atomic<bool> is_stopping_ = false;
 };
+
+// The store takes nothing now, and the same may be tried again: the disk is full, fails, or can only be read.
+bool IsStoreAway(const absl::Status& status);
 
 class Runs {
  public:
@@ -74,7 +82,12 @@ class Runs {
                    nlohmann::json counts) const;
   // Forgets it after that Commit and wakes who waits.
   void Finish(const std::shared_ptr<ActiveRun>& run, const store::Run& ended);
-  // Both, for a run that ends with nothing else to write.
+  // Writes what belongs to the run. A store that takes nothing now is waited for, with one warning; it is given up when
+  // the run is asked to stop. Waits on the thread: for the pool's and for a strand's that has nothing else to do.
+  absl::Status Write(ActiveRun& run, const store::Commit& commit) const;
+  // The same for anything that asks the store.
+  absl::Status Persist(ActiveRun& run, const std::function<absl::Status()>& work) const;
+  // Both, for a run that ends with nothing else to write. Waits like Write.
   void End(const std::shared_ptr<ActiveRun>& run, const std::string& state, const std::string& summary,
            nlohmann::json counts = {});
 

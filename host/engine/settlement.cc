@@ -3,6 +3,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "host/base/crash_point.h"
 #include "host/base/status.h"
 #include "host/engine/operation_ledger.h"
 #include "host/engine/operation_ledger_internal.h"
@@ -16,7 +17,7 @@ using State = store::Operation::State;
 constexpr int kMostPasswords = 3;  // Refused ones of one operation in one run.
 constexpr int kMostNotDone = 3;    // Times that one operation is found not done in one run.
 constexpr int kMostTooEarly = 5;
-constexpr size_t kBatch = 100;  // Operations in one transaction.
+constexpr int kMostThrottled = 10;
 
 // What is not there any more needs no taking away.
 bool TakesAway(OperationKind kind) {
@@ -65,8 +66,18 @@ absl::Status OperationLedger::Write(Change change) {
       entry.snapshot = world_.snapshot->sequence;
       entry.plugin = context_.plugin_name(system_);
     }
+  }
+  pending_ = std::move(change);
+  return WritePending();
+}
+
+absl::Status OperationLedger::WritePending() {
+  const store::Commit& commit = pending_->commit;
+  if (!commit.operations.empty() || !commit.audit.empty() || !commit.secrets.empty()) {
     RETURN_IF_ERROR(context_.store->Write(commit));
   }
+  Change change = *std::move(pending_);
+  pending_.reset();
   for (const std::string& id : change.ended) {
     under_way_.erase(id);
     sealed_.erase(id);
@@ -74,9 +85,18 @@ absl::Status OperationLedger::Write(Change change) {
   }
   for (store::Operation& stored : change.open) under_way_[stored.planned.id] = std::move(stored);
   for (const std::string& id : change.succeeded) succeeded_.insert(id);
+  for (store::Operation& stored : change.again) again_.push_back(std::move(stored));
+  for (auto& [id, result] : change.found_done) awaiting_credential_[id] = std::move(result);
+  wait_ = std::max(wait_, change.wait);
   for (const std::string& warning : change.warnings) run_->Warn(warning);
   counts_.Add(change.counts);
   return absl::OkStatus();
+}
+
+absl::Status OperationLedger::WriteOrForget(Change change) {
+  absl::Status status = Write(std::move(change));
+  if (!status.ok()) pending_.reset();
+  return status;
 }
 
 void OperationLedger::End(store::Operation stored, const TargetResult& result, std::string outcome, Change& change) {
@@ -87,35 +107,33 @@ void OperationLedger::End(store::Operation stored, const TargetResult& result, s
   change.commit.operations.push_back(std::move(stored));
 }
 
-// Accounts come before what hangs on them, as in the plan.
 absl::Status OperationLedger::Adopt(const std::vector<core::PlannedOperation>& operations) {
-  for (size_t from = 0; from < operations.size(); from += kBatch) {
-    Change change;
-    for (size_t i = from; i < std::min(from + kBatch, operations.size()); ++i) {
-      store::Operation stored;
-      stored.planned = operations[i];
-      stored.plan = plan_;
-      stored.run_id = run_->id();
-      stored.state = State::kDone;
-      stored.host = context_.host_id;
-      stored.fence = fence_;
-      stored.written = Now();
-      TargetResult result;
-      result.operation_id = operations[i].id;
-      result.outcome = Outcome::kNoChange;
-      result.object_id = operations[i].object_id;
-      RecordSuccess(stored, result, world_.as_of, state_, change.commit);
-      change.succeeded.push_back(operations[i].id);
-      ++change.counts.adopted;
-      End(std::move(stored), result, "adopted", change);
-    }
-    RETURN_IF_ERROR(Write(std::move(change)));
+  base::CrashPoints::Pass(base::CrashPoint::kBeforeAdoption);
+  Change change;
+  for (const core::PlannedOperation& operation : operations) {
+    store::Operation stored;
+    stored.planned = operation;
+    stored.plan = plan_;
+    stored.run_id = run_->id();
+    stored.state = State::kDone;
+    stored.host = context_.host_id;
+    stored.fence = fence_;
+    stored.written = Now();
+    TargetResult result;
+    result.operation_id = operation.id;
+    result.outcome = Outcome::kNoChange;
+    result.object_id = operation.object_id;
+    RecordSuccess(stored, result, world_.as_of, state_, change.commit);
+    change.succeeded.push_back(operation.id);
+    ++change.counts.adopted;
+    End(std::move(stored), result, "adopted", change);
   }
+  RETURN_IF_ERROR(Write(std::move(change)));
+  base::CrashPoints::Pass(base::CrashPoint::kAdopted);
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<store::Operation>> OperationLedger::Settle(const std::vector<TargetResult>& results,
-                                                                      bool sends_again) {
+absl::Status OperationLedger::Settle(const std::vector<TargetResult>& results, bool sends_again) {
   Change change;
   change.sends_again = sends_again;
   for (const TargetResult& result : results) {
@@ -129,9 +147,7 @@ absl::StatusOr<std::vector<store::Operation>> OperationLedger::Settle(const std:
     if (found == under_way_.end() || found->second.state != State::kSent) continue;
     SettleOne(found->second, result, change);
   }
-  std::vector<store::Operation> again = change.again;
-  RETURN_IF_ERROR(Write(std::move(change)));
-  return again;
+  return Write(std::move(change));
 }
 
 void OperationLedger::SettleOne(const store::Operation& stored, const TargetResult& result, Change& change) {
@@ -186,7 +202,7 @@ void OperationLedger::SettleSuccess(store::Operation stored, const TargetResult&
 }
 
 void OperationLedger::SettleFailure(store::Operation stored, const TargetResult& result, Change& change) {
-  if (!change.sends_again || !TryAgain(stored, result)) return Fail(std::move(stored), result, change);
+  if (!change.sends_again || !TryAgain(stored, result, change)) return Fail(std::move(stored), result, change);
   // Stays stored as sent until it is written ahead with what is new.
   change.commit.audit.push_back(AuditOutcome(stored, result, "failed"));
   change.ended.push_back(stored.planned.id);
@@ -251,9 +267,15 @@ void OperationLedger::SettleCredential(const std::string& create, const TargetRe
 }
 
 // A name that the target knows and we did not: the next candidate, which is not a new plan. A refused password: another
-// one.
-bool OperationLedger::TryAgain(const store::Operation& stored, const TargetResult& result) {
+// one. A target that has too much to do: a little later, as it says, unless that is longer than a run waits.
+bool OperationLedger::TryAgain(const store::Operation& stored, const TargetResult& result, Change& change) {
   const std::string& id = stored.planned.id;
+  if (result.failure.reason == Reason::kThrottled) {
+    const absl::Duration after = std::max(result.failure.retry_after, context_.patience.between);
+    if (after > context_.patience.plugin || ++throttled_[id] > kMostThrottled) return false;
+    change.wait = std::max(change.wait, after);
+    return true;
+  }
   if (result.failure.reason == Reason::kPasswordPolicy) {
     return !stored.planned.secrets.empty() && ++passwords_[id] < kMostPasswords;
   }
@@ -266,6 +288,13 @@ bool OperationLedger::TryAgain(const store::Operation& stored, const TargetResul
     if (is_taken && name != stored.names.end()) has_changed |= taken_.insert(NameKey(late.domain, name->second)).second;
   }
   return has_changed;
+}
+
+void OperationLedger::Doubt(const std::vector<TargetOperation>& operations) {
+  for (const TargetOperation& operation : operations) {
+    auto found = under_way_.find(operation.id);
+    if (found != under_way_.end()) found->second.state = State::kInDoubt;
+  }
 }
 
 void OperationLedger::DoubtAll() {
@@ -298,14 +327,11 @@ std::vector<TargetOperation> OperationLedger::InDoubt(size_t limit) {
   return operations;
 }
 
-absl::StatusOr<OperationLedger::Verified> OperationLedger::SettleVerdicts(const std::vector<std::string>& asked,
-                                                                          const std::vector<Verdict>& verdicts,
-                                                                          bool sends_again) {
+absl::Status OperationLedger::SettleVerdicts(const std::vector<std::string>& asked,
+                                             const std::vector<Verdict>& verdicts, bool sends_again) {
   std::map<std::string, const Verdict*> by_id;
   for (const Verdict& verdict : verdicts) by_id[verdict.operation_id] = &verdict;
-  Verified verified;
   Change change;
-  std::map<std::string, TargetResult> found_done;
   for (const std::string& id : asked) {
     auto found = under_way_.find(id);
     if (found == under_way_.end()) continue;
@@ -319,20 +345,17 @@ absl::StatusOr<OperationLedger::Verified> OperationLedger::SettleVerdicts(const 
       if (stored.secrets.empty()) {
         SettleSuccess(stored, result, change);
       } else {
-        found_done[id] = std::move(result);
+        change.found_done[id] = std::move(result);
       }
     } else if (verdict.state == Verdict::State::kNotDone) {
       SettleNotDone(stored, sends_again, change);
     } else if (verdict.state == Verdict::State::kTooEarly && ++too_early_[id] < kMostTooEarly) {
-      verified.wait = std::max({verified.wait, verdict.retry_after, absl::Milliseconds(1)});
+      change.wait = std::max({change.wait, verdict.retry_after, absl::Milliseconds(1)});
     } else {
       LeaveInDoubt(stored, verdict.state == Verdict::State::kPending ? State::kPending : State::kInDoubt, change);
     }
   }
-  verified.again = change.again;
-  RETURN_IF_ERROR(Write(std::move(change)));
-  for (auto& [id, result] : found_done) awaiting_credential_[id] = std::move(result);
-  return verified;
+  return Write(std::move(change));
 }
 
 void OperationLedger::SettleNotDone(store::Operation stored, bool sends_again, Change& change) {
@@ -367,6 +390,7 @@ void OperationLedger::GiveUpDoubts() {
   under_way_.clear();
   awaiting_credential_.clear();
   credentials_.clear();
+  pending_.reset();
 }
 
 }  // namespace sluice::engine

@@ -1,8 +1,12 @@
 #include "host/engine/system_enforcement.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "host/base/crash_point.h"
 #include "host/base/executor.h"
 #include "host/base/log.h"
 #include "host/base/status.h"
@@ -48,38 +52,90 @@ SystemEnforcement::SystemEnforcement(const Context& context, const World& world,
       strand_(std::move(strand)),
       progress_(std::move(progress)),
       done_(std::move(done)),
-      ledger_(context_, world_, work_.system, work_.plan, run_, fence) {}
+      ledger_(context_, world_, work_.system, work_.plan, run_, fence),
+      store_backoff_(context.patience.store) {}
 
 void SystemEnforcement::Start() {
   strand_->Run([self = shared_from_this()] {
-    absl::Status status = self->work_.open.empty() ? absl::OkStatus() : self->ledger_.Claim(self->work_.open);
+    SystemEnforcement& me = *self;
+    if (!me.work_.open.empty()) me.events_.push_back([&me] { return me.ledger_.Claim(me.work_.open); });
+    // Accounts come before what hangs on them, as in the plan.
     std::vector<core::PlannedOperation> adoptions;
-    for (const core::PlannedOperation& operation : self->work_.operations) {
+    const auto adopt = [&] {
+      if (adoptions.empty()) return;
+      me.events_.push_back([&me, batch = std::exchange(adoptions, {})] {
+        return me.is_aborted_ ? absl::OkStatus() : me.ledger_.Adopt(batch);
+      });
+    };
+    for (const core::PlannedOperation& operation : me.work_.operations) {
       if (operation.kind == OperationKind::kAdopt) adoptions.push_back(operation);
+      if (adoptions.size() == kBatch) adopt();
     }
-    if (status.ok()) status = self->ledger_.Adopt(adoptions);
-    if (!status.ok()) self->Abort(std::string(status.message()));
-    self->ReportProgress();
-    self->Step();
+    adopt();
+    me.ReportProgress();
+    me.HandleAll();
   });
 }
 
 void SystemEnforcement::OnResults(std::vector<TargetResult> results) {
   strand_->Run([self = shared_from_this(), results = std::move(results)]() mutable {
-    self->Settle(std::move(results));
-    self->Step();
+    base::CrashPoints::Pass(base::CrashPoint::kAnswered);
+    self->Handle([me = self.get(), results = std::move(results)]() mutable { return me->Settle(std::move(results)); });
   });
 }
 
 void SystemEnforcement::OnClosed(absl::Status status) {
   strand_->Run([self = shared_from_this(), status] {
-    self->Close(status);
-    self->Step();
+    self->events_.push_back([me = self.get(), status] { return me->Close(status); });
+    self->Handle([me = self.get()] { return me->AfterClose(); });
   });
 }
 
+void SystemEnforcement::Handle(Event event) {
+  events_.push_back(std::move(event));
+  HandleAll();
+}
+
+void SystemEnforcement::HandleAll() {
+  while (!is_done_ && !is_store_away_ && (ledger_.has_pending() || !events_.empty())) {
+    const bool is_retry = ledger_.has_pending();
+    const absl::Status status = is_retry ? ledger_.Retry() : events_.front()();
+    const bool waits = !status.ok() && WaitForStore(status, "outcomes could not be stored: ");
+    // What the ledger keeps is tried again there; what it does not keep is called again.
+    if (!is_retry && (!waits || ledger_.has_pending())) events_.pop_front();
+    if (status.ok()) TakeUp();
+  }
+  Step();
+}
+
+// After whatever was stored.
+void SystemEnforcement::TakeUp() {
+  if (std::exchange(was_store_away_, false)) {
+    base::LogInfo("the store takes writes again", {{"system", work_.system}, {"run", run_->id()}});
+    store_backoff_.Reset();
+  }
+  for (store::Operation& stored : ledger_.TakeAgain()) queue_.push_back(std::move(stored));
+  if (const absl::Duration wait = ledger_.TakeWait(); wait > absl::ZeroDuration()) Wait(wait);
+  ReportProgress();
+}
+
+bool SystemEnforcement::WaitForStore(const absl::Status& status, absl::string_view what) {
+  if (!IsStoreAway(status) || is_aborted_ || run_->is_stopping()) {
+    Abort(absl::StrCat(what, status.message()));
+    return false;
+  }
+  if (!std::exchange(was_store_away_, true))
+    run_->Warn(absl::StrCat(work_.system, ": ", status.message(), "; nothing is sent until the store takes it"));
+  is_store_away_ = true;
+  strand_->RunAfter(store_backoff_.Next(), [self = shared_from_this()] {
+    self->is_store_away_ = false;
+    self->HandleAll();
+  });
+  return true;
+}
+
 void SystemEnforcement::Step() {
-  while (!is_done_) {
+  while (!is_done_ && !is_store_away_) {
     if (run_->is_stopping() && stop_.empty()) Stop("stopped");
     const bool must_close = is_aborted_ || !unavailable_.empty();
     if (is_closing_ || is_verifying_ || (is_waiting_ && stop_.empty())) return;
@@ -158,24 +214,41 @@ void SystemEnforcement::SendBatch() {
     batch.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
-  absl::StatusOr<std::vector<TargetOperation>> out = ledger_.WriteAhead(std::move(batch));
-  if (!out.ok())
-    return Abort(absl::StrCat("operations could not be stored, so none was sent: ", out.status().message()));
+  OperationLedger::Ahead ahead = ledger_.WriteAhead(std::move(batch));
+  if (!ahead.send.empty()) SendAhead(std::move(ahead.send), ahead.lease_until);
+  queue_.insert(queue_.begin(), std::make_move_iterator(ahead.unwritten.begin()),
+                std::make_move_iterator(ahead.unwritten.end()));
+  if (ahead.status.ok()) return TakeUp();
+  WaitForStore(ahead.status, "operations could not be stored, so none was sent: ");
+}
+
+void SystemEnforcement::SendAhead(std::vector<TargetOperation> operations, absl::Time lease_until) {
+  base::CrashPoints::Pass(base::CrashPoint::kWrittenAhead);
+  if (context_.clock->Now() >= lease_until) {  // This host slept: somebody else may have taken them over.
+    run_->Warn(absl::StrCat(work_.system, ": ", operations.size(),
+                            " operations were stored too long ago to be sent now; they are verified first"));
+    return ledger_.Doubt(operations);
+  }
   has_flushed_ = false;
-  if (!out->empty()) stream_->Send(*std::move(out));
-  ReportProgress();
+  stream_->Send(std::move(operations));
+  base::CrashPoints::Pass(base::CrashPoint::kSent);
 }
 
 void SystemEnforcement::SendCredentials() {
   if (!OpenStream()) return;
   absl::StatusOr<std::vector<TargetOperation>> out = ledger_.WriteAheadCredentials();
-  if (!out.ok()) return Abort(std::string(out.status().message()));
+  if (!out.ok()) {
+    WaitForStore(out.status(), "a first password could not be stored, so none was sent: ");
+    return;
+  }
   has_flushed_ = false;
   stream_->Send(*std::move(out));
+  base::CrashPoints::Pass(base::CrashPoint::kCredentialIsSent);
+  TakeUp();
 }
 
-void SystemEnforcement::Settle(std::vector<TargetResult> results) {
-  if (is_done_ || is_aborted_) return;
+absl::Status SystemEnforcement::Settle(std::vector<TargetResult> results) {
+  if (is_aborted_) return absl::OkStatus();
   std::vector<TargetResult> settled;
   for (TargetResult& result : results) {
     const Reason reason = result.failure.reason;
@@ -187,46 +260,42 @@ void SystemEnforcement::Settle(std::vector<TargetResult> results) {
     if (has_failed && reason == Reason::kAuth) Stop(result.failure.message);
     settled.push_back(std::move(result));
   }
-  if (settled.empty()) return;
+  if (settled.empty()) return absl::OkStatus();
   missing_since_ = absl::ZeroDuration();
-  absl::StatusOr<std::vector<store::Operation>> again = ledger_.Settle(settled, stop_.empty());
-  if (!again.ok()) return Abort(absl::StrCat("outcomes could not be stored: ", again.status().message()));
-  for (store::Operation& stored : *again) queue_.push_back(std::move(stored));
-  ReportProgress();
+  RETURN_IF_ERROR(ledger_.Settle(settled, stop_.empty()));
+  base::CrashPoints::Pass(base::CrashPoint::kOutcomeIsStored);
+  return absl::OkStatus();
 }
 
-void SystemEnforcement::Close(absl::Status status) {
+absl::Status SystemEnforcement::Close(const absl::Status& status) {
   stream_.reset();
   is_closing_ = false;
-  if (is_done_ || is_aborted_) return;
-  std::vector<TargetResult> unavailable = std::move(unavailable_);
-  unavailable_.clear();
+  broken_.reset();
+  if (is_aborted_) return absl::OkStatus();
+  const std::vector<TargetResult> unavailable = std::exchange(unavailable_, {});
   if (status.ok()) {
     // The plugin lives; its target does not.
     if (!unavailable.empty()) Stop(unavailable.front().failure.message);
-    SettleUnavailable(unavailable);
-    ledger_.DoubtAll();
-    return;
+    return ledger_.Settle(unavailable, /*sends_again=*/false);
   }
   const std::string why(status.message());
   if (ledger_.under_way() > unavailable.size()) ++breaks_;
-  const bool goes_on = stop_.empty() && MayReturn(FailureFromStatus(status).reason) && breaks_ <= kMostBreaks;
-  if (!goes_on) Stop(why);
-  if (goes_on) {  // They were never sent.
-    std::vector<std::string> ids;
-    for (const TargetResult& result : unavailable) ids.push_back(result.operation_id);
-    for (store::Operation& stored : ledger_.TakeBack(ids)) queue_.push_back(std::move(stored));
-  } else {
-    SettleUnavailable(unavailable);
+  if (!stop_.empty() || !MayReturn(FailureFromStatus(status).reason) || breaks_ > kMostBreaks) {
+    Stop(why);
+    return ledger_.Settle(unavailable, /*sends_again=*/false);
   }
-  ledger_.DoubtAll();
-  if (goes_on) WaitForPlugin(why);
+  broken_ = why;
+  std::vector<std::string> ids;  // They were never sent.
+  for (const TargetResult& result : unavailable) ids.push_back(result.operation_id);
+  for (store::Operation& stored : ledger_.TakeBack(ids)) queue_.push_back(std::move(stored));
+  return absl::OkStatus();
 }
 
-void SystemEnforcement::SettleUnavailable(const std::vector<TargetResult>& results) {
-  absl::StatusOr<std::vector<store::Operation>> again = ledger_.Settle(results, /*sends_again=*/false);
-  if (!again.ok()) return Abort(absl::StrCat("outcomes could not be stored: ", again.status().message()));
-  ReportProgress();
+absl::Status SystemEnforcement::AfterClose() {
+  if (is_aborted_) return absl::OkStatus();
+  ledger_.DoubtAll();
+  if (broken_) WaitForPlugin(*broken_);
+  return absl::OkStatus();
 }
 
 void SystemEnforcement::Verify() {
@@ -241,30 +310,32 @@ void SystemEnforcement::Verify() {
   for (const TargetOperation& operation : operations) asked.push_back(operation.id);
   connector->Verify(std::move(operations),
                     [self = shared_from_this(), asked](absl::StatusOr<std::vector<Verdict>> verdicts) {
-                      self->strand_->Run([self, asked, verdicts = std::move(verdicts)]() mutable {
-                        self->OnVerdicts(asked, std::move(verdicts));
-                        self->Step();
+                      self->strand_->Run([self, asked, verdicts = std::move(verdicts)] {
+                        base::CrashPoints::Pass(base::CrashPoint::kVerified);
+                        self->Handle([me = self.get(), asked, verdicts] { return me->OnVerdicts(asked, verdicts); });
                       });
                     });
+  base::CrashPoints::Pass(base::CrashPoint::kVerifyIsAsked);
 }
 
-void SystemEnforcement::OnVerdicts(const std::vector<std::string>& asked,
-                                   absl::StatusOr<std::vector<Verdict>> verdicts) {
+absl::Status SystemEnforcement::OnVerdicts(const std::vector<std::string>& asked,
+                                           const absl::StatusOr<std::vector<Verdict>>& verdicts) {
   is_verifying_ = false;
-  if (is_done_ || is_aborted_) return;
+  if (is_aborted_) return absl::OkStatus();
   if (!verdicts.ok()) {
     const std::string why = absl::StrCat(verdicts.status().message(), "; what is in doubt is verified at the next run");
-    if (MayReturn(FailureFromStatus(verdicts.status()).reason)) return WaitForPlugin(why);
-    is_verified_as_far_as_possible_ = true;
-    return Stop(why);
+    if (MayReturn(FailureFromStatus(verdicts.status()).reason)) {
+      WaitForPlugin(why);
+    } else {
+      is_verified_as_far_as_possible_ = true;
+      Stop(why);
+    }
+    return absl::OkStatus();
   }
   missing_since_ = absl::ZeroDuration();
-  absl::StatusOr<OperationLedger::Verified> verified =
-      ledger_.SettleVerdicts(asked, *verdicts, /*sends_again=*/work_.open.empty() && stop_.empty());
-  if (!verified.ok()) return Abort(absl::StrCat("outcomes could not be stored: ", verified.status().message()));
-  for (store::Operation& stored : verified->again) queue_.push_back(std::move(stored));
-  ReportProgress();
-  if (verified->wait > absl::ZeroDuration()) Wait(verified->wait);
+  RETURN_IF_ERROR(ledger_.SettleVerdicts(asked, *verdicts, /*sends_again=*/work_.open.empty() && stop_.empty()));
+  base::CrashPoints::Pass(base::CrashPoint::kVerdictIsStored);
+  return absl::OkStatus();
 }
 
 void SystemEnforcement::WaitForPlugin(const std::string& why) {
@@ -281,8 +352,15 @@ void SystemEnforcement::WaitForPlugin(const std::string& why) {
 }
 
 void SystemEnforcement::Wait(absl::Duration delay) {
-  is_waiting_ = true;
-  strand_->RunAfter(delay, [self = shared_from_this()] {
+  wait_until_ = std::max(wait_until_, base::Executor::Elapsed() + delay);
+  if (!std::exchange(is_waiting_, true)) GoOnLater();
+}
+
+// Looks now and then whether it is asked to stop.
+void SystemEnforcement::GoOnLater() {
+  const absl::Duration rest = wait_until_ - base::Executor::Elapsed();
+  strand_->RunAfter(std::clamp(rest, absl::ZeroDuration(), context_.patience.between), [self = shared_from_this()] {
+    if (self->wait_until_ > base::Executor::Elapsed() && !self->run_->is_stopping()) return self->GoOnLater();
     self->is_waiting_ = false;
     self->Step();
   });
@@ -295,12 +373,14 @@ void SystemEnforcement::Stop(const std::string& error) {
 
 void SystemEnforcement::Abort(const std::string& error) {
   is_aborted_ = true;
+  ledger_.ForgetPending();
   base::LogError("a target is left alone", {{"system", work_.system}, {"run", run_->id()}, {"error", error}});
   Stop(error);
 }
 
 void SystemEnforcement::Finish() {
   is_done_ = true;
+  events_.clear();
   ledger_.GiveUpDoubts();
   EnforcementCounts counts = ledger_.counts();
   counts.error = stop_;

@@ -1,6 +1,10 @@
 // What comes before sending: names, secrets, and the row that says "sent".
+#include <cstddef>
+#include <iterator>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "host/base/crash_point.h"
 #include "host/base/hash.h"
 #include "host/base/status.h"
 #include "host/engine/operation_ledger.h"
@@ -132,24 +136,35 @@ OperationLedger::Prepared OperationLedger::Prepare(store::Operation stored) {
   return prepared;
 }
 
-absl::StatusOr<std::vector<TargetOperation>> OperationLedger::WriteAhead(std::vector<store::Operation> batch) {
+OperationLedger::Ahead OperationLedger::WriteAhead(std::vector<store::Operation> batch) {
+  base::CrashPoints::Pass(base::CrashPoint::kBeforeWriteAhead);
+  Ahead ahead;
+  ahead.lease_until = Now() + kLease;
   std::vector<Prepared> prepared;
-  for (store::Operation& stored : batch) {
+  for (store::Operation stored : batch) {
     if (stored.attempt == 0) {  // A target takes another payload under the same id only with a higher attempt.
-      ASSIGN_OR_RETURN(const std::optional<store::Operation> before, context_.store->LoadOperation(stored.planned.id));
-      if (before) stored.attempt = before->attempt;
+      absl::StatusOr<std::optional<store::Operation>> before = context_.store->LoadOperation(stored.planned.id);
+      if (!before.ok()) {
+        ahead.status = before.status();
+        ahead.unwritten = std::move(batch);
+        return ahead;
+      }
+      if (before->has_value()) stored.attempt = (*before)->attempt;
     }
     ++stored.attempt;
     stored.host = context_.host_id;
     stored.fence = fence_;
-    stored.lease_until = Now() + kLease;
+    stored.lease_until = ahead.lease_until;
     prepared.push_back(Prepare(std::move(stored)));
   }
-  std::vector<TargetOperation> out;
-  absl::Status status = WriteSent(prepared, out);
-  if (absl::IsAlreadyExists(status)) status = WriteOneByOne(prepared, out);
-  RETURN_IF_ERROR(status);
-  return out;
+  size_t written = 0;
+  ahead.status = WriteSent(prepared, ahead.send);
+  if (absl::IsAlreadyExists(ahead.status)) ahead.status = WriteOneByOne(prepared, ahead.send, written);
+  if (!ahead.status.ok()) {
+    ahead.unwritten.assign(std::make_move_iterator(batch.begin() + static_cast<std::ptrdiff_t>(written)),
+                           std::make_move_iterator(batch.end()));
+  }
+  return ahead;
 }
 
 absl::Status OperationLedger::WriteSent(std::vector<Prepared>& batch, std::vector<TargetOperation>& out) {
@@ -172,7 +187,7 @@ absl::Status OperationLedger::WriteSent(std::vector<Prepared>& batch, std::vecto
     change.open.push_back(prepared.stored);
     operations.push_back(prepared.operation);
   }
-  RETURN_IF_ERROR(Write(std::move(change)));
+  RETURN_IF_ERROR(WriteOrForget(std::move(change)));
   for (Prepared& prepared : batch) {
     if (!prepared.refusal && !prepared.sealed.empty()) sealed_[prepared.stored.planned.id] = std::move(prepared.sealed);
   }
@@ -181,7 +196,8 @@ absl::Status OperationLedger::WriteSent(std::vector<Prepared>& batch, std::vecto
 }
 
 // A name that somebody else reserved meanwhile: the next candidate, for whom it concerns.
-absl::Status OperationLedger::WriteOneByOne(std::vector<Prepared>& batch, std::vector<TargetOperation>& out) {
+absl::Status OperationLedger::WriteOneByOne(std::vector<Prepared>& batch, std::vector<TargetOperation>& out,
+                                            size_t& written) {
   for (Prepared& one : batch) {
     std::vector<Prepared> alone;
     alone.push_back(std::move(one));
@@ -197,6 +213,7 @@ absl::Status OperationLedger::WriteOneByOne(std::vector<Prepared>& batch, std::v
       status = WriteSent(alone, out);
     }
     RETURN_IF_ERROR(status);
+    ++written;
   }
   return absl::OkStatus();
 }
@@ -217,6 +234,7 @@ std::vector<store::Operation> OperationLedger::TakeBack(const std::vector<std::s
 }
 
 absl::Status OperationLedger::Claim(std::vector<store::Operation> open) {
+  base::CrashPoints::Pass(base::CrashPoint::kBeforeClaim);
   Change change;
   bool has_secrets = false;
   for (store::Operation& stored : open) {
@@ -244,7 +262,8 @@ absl::Status OperationLedger::Claim(std::vector<store::Operation> open) {
   if (has_secrets) {
     ASSIGN_OR_RETURN(secrets, context_.store->LoadSecrets(""));
   }
-  RETURN_IF_ERROR(Write(std::move(change)));
+  RETURN_IF_ERROR(WriteOrForget(std::move(change)));
+  base::CrashPoints::Pass(base::CrashPoint::kClaimed);
   for (store::SealedSecret& secret : secrets) {
     if (under_way_.contains(secret.operation_id)) sealed_[secret.operation_id].push_back(std::move(secret));
   }
@@ -252,6 +271,7 @@ absl::Status OperationLedger::Claim(std::vector<store::Operation> open) {
 }
 
 absl::StatusOr<std::vector<TargetOperation>> OperationLedger::WriteAheadCredentials() {
+  base::CrashPoints::Pass(base::CrashPoint::kBeforeCredential);
   Change change;
   std::vector<TargetOperation> out;
   std::map<std::string, std::vector<store::SealedSecret>> all_sealed;
@@ -292,7 +312,8 @@ absl::StatusOr<std::vector<TargetOperation>> OperationLedger::WriteAheadCredenti
     change.open.push_back(std::move(stored));
     out.push_back(std::move(operation));
   }
-  RETURN_IF_ERROR(Write(std::move(change)));
+  RETURN_IF_ERROR(WriteOrForget(std::move(change)));
+  base::CrashPoints::Pass(base::CrashPoint::kCredentialIsWrittenAhead);
   for (const auto& [id, created] : awaiting_credential_) credentials_[CredentialId(id)] = id;
   for (auto& [id, sealed] : all_sealed) sealed_[id] = std::move(sealed);
   return out;

@@ -23,9 +23,18 @@ class FragileStore final : public store::Store {
 
   // The first commit for which `test` holds is refused with `status`.
   void RefuseOnce(Test test, absl::Status status = absl::UnavailableError("the disk does not take it")) {
+    Refuse(1, std::move(test), std::move(status));
+  }
+  // The first `times` of them.
+  void Refuse(int times, Test test, absl::Status status = absl::UnavailableError("the disk does not take it")) {
     absl::MutexLock lock(&mutex_);
     refuse_ = std::move(test);
+    refusals_ = times;
     status_ = std::move(status);
+  }
+  int refusals() const {  // Still to come.
+    absl::MutexLock lock(&mutex_);
+    return refusals_;
   }
   // Nothing is written from the first commit on for which `test` holds; that one is, if `writes_it`.
   void DieAt(Test test, bool writes_it) {
@@ -67,7 +76,7 @@ class FragileStore final : public store::Store {
       absl::MutexLock lock(&mutex_);
       if (is_dead_) return absl::UnavailableError("the host is dead");
       if (refuse_ && refuse_(commit)) {
-        refuse_ = nullptr;
+        if (--refusals_ == 0) refuse_ = nullptr;
         return status_;
       }
       if (die_ && die_(commit)) {
@@ -138,6 +147,7 @@ class FragileStore final : public store::Store {
   mutable absl::Mutex mutex_;
   Test refuse_ ABSL_GUARDED_BY(mutex_), die_ ABSL_GUARDED_BY(mutex_);
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
+  int refusals_ ABSL_GUARDED_BY(mutex_) = 0;
   bool writes_it_ ABSL_GUARDED_BY(mutex_) = true, is_dead_ ABSL_GUARDED_BY(mutex_) = false;
   int writes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, int> reads_ ABSL_GUARDED_BY(mutex_);

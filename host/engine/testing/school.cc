@@ -36,10 +36,11 @@ absl::Time EarlyOn(absl::CivilDay day) {
 
 }  // namespace
 
-School::School()
+School::School(std::string vfs)
     : clock(EarlyOn(absl::CivilDay(2026, 11, 24))),
       ad(std::make_unique<FakeConnector>("ad")),
       somtoday(std::make_unique<FakeConnector>("somtoday")),
+      vfs_(std::move(vfs)),
       path_(NewFolder()),
       pool_(std::make_unique<base::Pool>(4)) {
   world.NoLimits();
@@ -69,6 +70,7 @@ void School::Start() {
   store::SqliteOptions options;
   options.path = absl::StrCat(path_, "/sluice.db");
   options.clock = &clock;
+  options.vfs = vfs_;
   auto opened = store::OpenSqliteStore(options);
   if (!opened.ok()) std::abort();
   store = std::make_unique<FragileStore>(*std::move(opened));
@@ -99,9 +101,10 @@ void School::Start() {
 
 void School::Crash() {
   store->Die();
-  engine.reset();
+  engine->Stop(absl::ZeroDuration());
   // What the plugin had under way goes with it: its streams speak to nobody.
   pool_ = nullptr;
+  engine.reset();
   pool_ = std::make_unique<base::Pool>(4);
   store.reset();
   ad->SwallowSends(false);
@@ -143,6 +146,11 @@ store::Run School::Await(const absl::StatusOr<std::string>& run) {
     if (!view.ok()) std::abort();
     if (view->run.ended) return view->run;
   }
+}
+
+std::vector<std::string> School::Warnings(const store::Run& run) {
+  int64_t version = 0;
+  return engine->runs().Watch(run.id, version, absl::ZeroDuration()).value().warnings;
 }
 
 void School::SetDay(absl::CivilDay day) {

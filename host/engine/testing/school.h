@@ -47,7 +47,8 @@ class FakeVault final : public Vault {
 
 class School : public Connectors {
  public:
-  School();
+  // `vfs`: of SQLite, for a disk that fails.
+  explicit School(std::string vfs = "");
   ~School() override;
 
   Connector* Find(const std::string& system) override;
@@ -70,6 +71,7 @@ class School : public Connectors {
     return Enforce();
   }
   core::Plan Plan() { return engine->MakePlan(alice).value(); }
+  std::vector<std::string> Warnings(const store::Run& run);  // Of one that ended here.
   std::vector<std::string> Lines() { return world.Lines(Plan()); }
   void SetDay(absl::CivilDay day);  // At half past three in the morning.
 
@@ -90,9 +92,10 @@ class School : public Connectors {
   std::unique_ptr<FakeConnector> ad, somtoday;
   std::unique_ptr<FragileStore> store;
   std::unique_ptr<Engine> engine;
-  Patience patience{absl::Seconds(5), absl::Milliseconds(5)};
+  Patience patience{absl::Seconds(5), absl::Milliseconds(5), {absl::Milliseconds(1), absl::Milliseconds(10)}};
 
  private:
+  const std::string vfs_;
   const std::string path_;
   std::unique_ptr<base::Pool> pool_;
   absl::Mutex mutex_;

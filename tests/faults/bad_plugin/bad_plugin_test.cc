@@ -110,8 +110,8 @@ class BadPlugin : public ::testing::Test {
     directory_ = name;
   }
   void TearDown() override {
-    for (const char* file :
-         {"/state", "/control", "/faults", "/bad-plugin", "/state.next", "/control.next", "/faults.next"}) {
+    for (const char* file : {"/state", "/state.calls", "/control", "/faults", "/bad-plugin", "/state.next",
+                             "/control.next", "/faults.next"}) {
       unlink((directory_ + file).c_str());
     }
     rmdir(directory_.c_str());

@@ -20,6 +20,8 @@ class Directory {
  public:
   explicit Directory(std::string path);
 
+  // Appends a line to `path`.calls: what was asked of the plugin, whether or not it came to anything.
+  void Note(const std::string& line) const;
   connector::Result Carry(const connector::Operation& operation);
   std::vector<connector::Record> List(const std::string& object_class);
   std::vector<connector::Record> Find(const std::string& object_class, const connector::Key& key);

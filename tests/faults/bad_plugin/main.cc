@@ -171,7 +171,11 @@ class Bad final : public Target {
   }
 
   Result Apply(const Operation& operation) override {
-    std::string fault = Fault("apply." + std::string(ActionName(operation.action)));
+    const std::string action(ActionName(operation.action));
+    directory_->Note(
+        absl::StrCat("apply ", operation.id, " ", operation.attempt, " ", action, " ", operation.object_class));
+    std::string fault = Fault(absl::StrCat("apply.", action, ".", operation.object_class));
+    if (fault.empty()) fault = Fault("apply." + action);
     if (fault.empty()) fault = Fault("apply");
     if (fault == "crash-before") Crash();
     if (fault == "hang") Hang();
@@ -188,6 +192,7 @@ class Bad final : public Target {
   }
 
   Verdict Verify(const Operation& operation) override {
+    directory_->Note(absl::StrCat("verify ", operation.id, " ", operation.attempt));
     const std::string fault = Fault("verify");
     if (fault == "hang") Hang();
     if (fault == "unknown") return Verdict::Unknown(ErrorNamed("TRANSIENT"));

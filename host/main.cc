@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--clock", options.clock_file, "Tests only: a file with one RFC 3339 line that is taken for the time");
   app.add_option("--hang-limit", hang_seconds, "Seconds after which a plugin that says nothing is given up")
+      ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
   app.set_version_flag("--version", SLUICE_VERSION);
   try {

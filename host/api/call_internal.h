@@ -60,8 +60,11 @@ std::string IdOf(const std::string& name, absl::string_view collection);
 // everything.
 absl::StatusOr<std::string> RequiredId(const std::string& name, absl::string_view collection);
 
+// Fewer letters than that are a slip of the hand more often than a shortened id.
+inline constexpr size_t kShortestId = 4;
+
 // The one of `items` whose id is `id` or begins with it; `noun` is what one is called ("block"). INVALID_ARGUMENT:
-// several. NOT_FOUND: none. `id_of` gives an item's id.
+// several, or shorter than kShortestId. NOT_FOUND: none. `id_of` gives an item's id.
 template <typename Items, typename IdOfItem>
 absl::StatusOr<const typename Items::value_type*> FindByPrefix(const Items& items, const std::string& id,
                                                                const std::string& noun, IdOfItem id_of) {
@@ -72,6 +75,10 @@ absl::StatusOr<const typename Items::value_type*> FindByPrefix(const Items& item
     if (!absl::StartsWith(id_of(item), id)) continue;
     found = &item;
     ++count;
+  }
+  if (id.size() < kShortestId) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", id, "\" is too short for the id of a ", noun,
+                                                   "; give at least ", kShortestId, " characters of it"));
   }
   if (count == 1) return found;
   if (count == 0)

@@ -5,7 +5,9 @@
 #include "absl/strings/str_join.h"
 #include "host/api/call_internal.h"
 #include "host/api/translate_internal.h"
+#include "host/base/nearest.h"
 #include "host/base/status.h"
+#include "host/config/parse_condition.h"
 #include "host/core/account_mapping.h"
 #include "host/core/primary_contract.h"
 #include "host/core/text.h"
@@ -51,6 +53,8 @@ void AddField(const std::string& field, const core::Value& value, v1::TryMapping
   row->set_value(value.ToText());
   row->set_kind(KindName(value));
 }
+
+const std::vector<std::string> kStates = {"present", "vanished", "held_back", "excluded"};
 
 class PersonService final : public v1::Persons::CallbackService {
  public:
@@ -132,6 +136,13 @@ class PersonService final : public v1::Persons::CallbackService {
   }
 
   absl::Status List(const v1::ListPersonsRequest& request, v1::ListPersonsResponse* reply) {
+    const std::string nearest = base::Nearest(request.state(), kStates);
+    if (!request.state().empty() && nearest != request.state()) {
+      return absl::InvalidArgumentError(absl::StrCat("there is no state \"", request.state(), "\"",
+                                                     nearest.empty()
+                                                         ? absl::StrCat("; there are: ", absl::StrJoin(kStates, ", "))
+                                                         : absl::StrCat("; did you mean ", nearest, "?")));
+    }
     ASSIGN_OR_RETURN(const engine::World world, World());
     const std::string search = core::NormaliseText(request.search());
     std::vector<v1::Person> found;
@@ -212,7 +223,9 @@ class PersonService final : public v1::Persons::CallbackService {
     const int primary = core::PrimaryContract(*person, world.configuration->primary_contract, world.as_of);
     const core::Contract* contract = primary < 0 ? nullptr : &person->contracts[static_cast<size_t>(primary)];
     if (!request.template_().empty()) {
-      ASSIGN_OR_RETURN(const core::Template value, core::Template::Parse(request.template_()));
+      if (!request.system().empty())
+        return absl::InvalidArgumentError("a template and a system are two questions; ask one of them");
+      ASSIGN_OR_RETURN(const core::Template value, config::ParseTemplate(request.template_(), *world.configuration));
       AddField("", value.Evaluate([&](const std::string& path) { return core::FieldOf(*person, contract, path); }),
                reply);
       return absl::OkStatus();

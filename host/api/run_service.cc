@@ -55,7 +55,13 @@ class RunService final : public v1::Runs::CallbackService {
                                              const v1::StartEnforcementRequest* request, v1::Run* reply) override {
     const engine::Actor actor = backend_.ActorOf(*context);
     return Answer(backend_, context, [this, actor, request, reply]() -> absl::Status {
-      ASSIGN_OR_RETURN(const std::string run, backend_.engine->StartEnforcement(actor, IdOf(request->plan(), "plans")));
+      const std::string plan = IdOf(request->plan(), "plans");
+      if (!plan.empty() &&
+          (plan.size() < kShortestId || plan.find_first_not_of("0123456789abcdef") != std::string::npos)) {
+        return absl::InvalidArgumentError(absl::StrCat("\"", plan, "\" is no id of a plan; write at least ",
+                                                       kShortestId, " digits of it, as `sluice plan` shows them"));
+      }
+      ASSIGN_OR_RETURN(const std::string run, backend_.engine->StartEnforcement(actor, plan));
       RETURN_IF_ERROR(Show(run, reply));
       if (absl::StatusOr<core::Plan> plan = backend_.engine->context().store->LoadPlan(reply->plan()); plan.ok()) {
         reply->set_summary(Outlook(*plan));

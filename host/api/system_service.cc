@@ -1,6 +1,7 @@
 #include "host/api/call_internal.h"
 #include "host/api/translate_internal.h"
 #include "host/base/status.h"
+#include "host/config/parse_condition.h"
 
 namespace sluice::api {
 namespace {
@@ -96,6 +97,10 @@ class SystemService final : public v1::Systems::CallbackService {
       const std::string system = IdOf(request->name(), "systems");
       std::vector<std::string> persons;
       for (const std::string& person : request->persons()) persons.push_back(IdOf(person, "persons"));
+      if (!request->when().empty()) {
+        const auto configuration = backend_.engine->context().configuration();
+        RETURN_IF_ERROR(config::ParseCondition(request->when(), *configuration).status());
+      }
       RETURN_IF_ERROR(backend_.engine->Activate(actor, system, persons, request->when()));
       RETURN_IF_ERROR(backend_.administration->ActivationChanged());
       return FillSystem(system, reply);

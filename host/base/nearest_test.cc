@@ -12,5 +12,14 @@ TEST(Nearest, FindsASlipAndNothingFarAway) {
   EXPECT_EQ(Nearest("transliterate", names), "");
 }
 
+TEST(Nearest, FindsOptionsAndVerbsOfACommandLine) {
+  EXPECT_EQ(Nearest("--plna", {"--json", "--plan"}), "--plan");
+  EXPECT_EQ(Nearest("-plan", {"--json", "--plan"}), "--plan");
+  EXPECT_EQ(Nearest("stats", {"status", "plan"}), "status");
+  EXPECT_EQ(Nearest("ENFORCE", {"status", "enforce"}), "enforce");
+  EXPECT_EQ(Nearest("--limt", {"--plan", "--json", "--socket"}), "");
+  EXPECT_EQ(Nearest("x", {"why"}), "");
+}
+
 }  // namespace
 }  // namespace sluice::base

@@ -1,10 +1,7 @@
 // The program itself, against a host in this process: what it makes of a command line, what it says, and how it ends.
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "host/cli/testing/command_line.h"
 
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -13,66 +10,17 @@
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "host/api/testing/test_host.h"
-#include "host/base/subprocess.h"
 
 namespace sluice::cli {
 namespace {
 
+using testing::Answer;
+using testing::CommandLineTest;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
-using Words = std::vector<std::string>;
-
-struct Answer {
-  int code = -1;
-  std::string out, err;
-};
-
-class CommandLineTest : public ::testing::Test {
- protected:
-  Answer Run(const Words& arguments) { return RunOn(host_.socket(), arguments); }
-
-  // The terminal is in Auckland; the school is not.
-  Answer RunOn(const std::string& socket, const Words& arguments) {
-    const char* binaries = std::getenv("SLUICE_BINARY_DIR");
-    base::SpawnOptions options;
-    options.executable = absl::StrCat(binaries == nullptr ? "build/dev" : binaries, "/bin/sluice");
-    if (options.executable.front() != '/') {
-      char* here = get_current_dir_name();
-      options.executable = absl::StrCat(here, "/", options.executable);
-      free(here);
-    }
-    options.arguments = arguments;
-    options.environment = {absl::StrCat("SLUICE_SOCKET=", socket), "TZ=Pacific/Auckland"};
-    const base::FileDescriptor out(memfd_create("out", MFD_CLOEXEC)), err(memfd_create("err", MFD_CLOEXEC));
-    options.descriptors = {-1, out.get(), err.get()};
-    auto process = base::Subprocess::Spawn(options);
-    if (!process.ok()) return {-1, "", std::string(process.status().message())};
-    (*process)->WaitForEnd(absl::Seconds(60));
-    return {(*process)->Reap().number, Content(out.get()), Content(err.get())};
-  }
-
-  static std::string Content(int fd) {
-    std::string content(static_cast<size_t>(lseek(fd, 0, SEEK_END)), '\0');
-    EXPECT_EQ(pread(fd, content.data(), content.size(), 0), static_cast<ssize_t>(content.size()));
-    return content;
-  }
-
-  // With the directory active and nothing that waits but the plan's own.
-  void Begin() {
-    host_.ImportAll();
-    host_.Activate();
-  }
-  std::string WaitingBlock() {
-    const Answer list = Run({"block", "list", "--json"});
-    const auto json = nlohmann::json::parse(list.out);
-    return json["blocks"][0]["name"].get<std::string>().substr(7, 8);
-  }
-
-  api::testing::TestHost host_;
-};
+using testing::Words;
 
 struct WrongLine {
   Words words;
@@ -81,8 +29,7 @@ struct WrongLine {
 
 TEST_F(CommandLineTest, AWrongCommandLineEndsWith2AndTheNearestRightOneAndRunsNothing) {
   Begin();
-  const size_t rows = host_.store().LoadAudit(1, 1000)->size();
-  const size_t runs = host_.store().LoadRuns(1000)->size();
+  const auto before = Kept();
   const std::vector<WrongLine> lines = {
       {{}, "sluice: say what to do; every day: status, import, plan, enforce, why"},
       {{"stats"}, "sluice: there is no command \"stats\"; did you mean status?"},
@@ -115,6 +62,20 @@ TEST_F(CommandLineTest, AWrongCommandLineEndsWith2AndTheNearestRightOneAndRunsNo
       {{"person", "list", "--serch", "Noor"}, "sluice person list: there is no option --serch; did you mean --search?"},
       {{"config", "apply"}, "sluice config apply: --reason is required"},
       {{"status", "--all"}, "sluice status: there is no option --all"},
+      {{"ENFORCE"}, "sluice: there is no command \"ENFORCE\"; did you mean enforce?"},
+      {{"enforce", "-plan", "9f3c07"}, "sluice enforce: there is no option -plan; did you mean --plan?"},
+      {{"enforce", "--plan=9f3c07", "--limt=5"}, "sluice enforce: there is no option --limt"},
+      {{"enforce", "--dry-run"}, "sluice enforce: there is no option --dry-run"},
+      {{"--dry-run", "enforce"}, "sluice enforce: there is no option --dry-run"},
+      {{"enforce", "--", "now"}, "\"now\" is a word too many"},
+      {{"person", "list", "--state", "gone"}, "--state"},
+      {{"credential", "print", "104233"}, "sluice credential print: person requires --reason"},
+      {{"credential", "print", "--reason", "which one"}, "sluice credential print: --reason requires person"},
+      {{"mapping", "try", "104233", "{person.name.nick}", "--system", "ad"}, "excludes"},
+      {{"status", "enforce"}, "sluice status: \"enforce\" is a word too many"},
+      {{"plan", "enforce"}, "sluice plan: \"enforce\" is a word too many"},
+      {{"enforce", "--plan", "--json"}, "sluice enforce: --plan: its value is missing before --json"},
+      {{"block", "approve", "abcd1111", "--reason", "--json"}, "--reason: its value is missing before --json"},
   };
   for (const WrongLine& line : lines) {
     const Answer answer = Run(line.words);
@@ -124,9 +85,7 @@ TEST_F(CommandLineTest, AWrongCommandLineEndsWith2AndTheNearestRightOneAndRunsNo
     EXPECT_THAT(answer.err, HasSubstr("\nHelp: sluice")) << "sluice " << typed;
     EXPECT_THAT(answer.out, IsEmpty()) << "sluice " << typed;
   }
-  EXPECT_EQ(host_.directory().operations(), 0);
-  EXPECT_EQ(host_.store().LoadAudit(1, 1000)->size(), rows);
-  EXPECT_EQ(host_.store().LoadRuns(1000)->size(), runs);
+  EXPECT_EQ(Kept(), before);
 }
 
 TEST_F(CommandLineTest, WhatTheHostRefusesAsUnclearEndsWith2AsWell) {
@@ -141,12 +100,35 @@ TEST_F(CommandLineTest, WhatTheHostRefusesAsUnclearEndsWith2AsWell) {
     commit.blocks.push_back(block);
   }
   ASSERT_TRUE(host_.store().Write(commit).ok());
-  for (const Words& words : std::vector<Words>{{"block", "show", "abcd"},
-                                               {"block", "approve", "abcd1", "abcd", "--reason", "yes"},
-                                               {"person", "exclude", "104233", "--until", "soon", "--reason", "ill"},
-                                               {"system", "activate", "ad", "--when", "{ a: ", "--reason", "some"},
-                                               {"credential", "print", "104233", "--reason", " ", "--jsn"}}) {
-    EXPECT_EQ(Run(words).code, 2) << absl::StrJoin(words, " ");
+  for (const Words& words : std::vector<Words>{
+           {"block", "show", "abcd"},
+           {"block", "approve", "abcd1", "abcd", "--reason", "yes"},
+           {"person", "exclude", "104233", "--until", "soon", "--reason", "ill"},
+           {"system", "activate", "ad", "--when", "{ a: ", "--reason", "some"},
+           {"system", "activate", "ad", "--when", "{}", "--reason", "all"},
+           {"system", "activate", "ad", "--when", "{ some_contract: { departement.code: H4D } }", "--reason", "some"},
+           {"system", "activate", "school", "--reason", "the source"},
+           {"person", "exclude", "104233", "--until", "2026-11-23", "--reason", "ill"},
+           {"person", "exclude", "104233", "--until", "2027-02-29", "--reason", "ill"},
+           {"person", "exclude", "104233", "--reason", " "},
+           {"mapping", "try", "104233", "{person.name.nik}"},
+           {"mapping", "try", "104233", "{nick}"},
+           {"mapping", "try", "104233", "{person.name.nick | uper}"},
+           {"mapping", "try", "104233", "{person.custom.geen_laptop}"},
+           {"enforce", "--plan", "9f3"},
+           {"enforce", "--plan", "9F3C07"},
+           {"enforce", "--plan", "latest"},
+           {"block", "show", "a"},
+           {"block", "approve", "abc", "--reason", "yes"},
+           {"block", "approve", "abcd1", "--reason", "\t"},
+           {"run", "show", "1"},
+           {"credential", "print", "104233", "--reason", " "}}) {
+    const auto before = Kept();
+    const Answer answer = Run(words);
+    EXPECT_EQ(answer.code, 2) << absl::StrJoin(words, " ") << answer.err;
+    EXPECT_THAT(answer.err, StartsWith("sluice: ")) << absl::StrJoin(words, " ");
+    EXPECT_THAT(answer.out, IsEmpty()) << absl::StrJoin(words, " ");
+    EXPECT_EQ(Kept(), before) << absl::StrJoin(words, " ");
   }
   // One of two ids was ambiguous: the other one is not decided either.
   EXPECT_THAT(Run({"block", "show", "abcd1"}).out, HasSubstr("waiting since"));
@@ -163,7 +145,15 @@ TEST_F(CommandLineTest, NobodyAndNothingAreRefusedWith1) {
                                                {"run", "show", "zzzz"},
                                                {"enforce", "--plan", "000000"},
                                                {"rule", "show", "No rule"},
-                                               {"credential", "print", "104233"}}) {
+                                               {"why", "104233", "entra/account"},
+                                               {"why", "104233", "ad/clas group:h4d"},
+                                               {"mapping", "try", "104233", "--system", "school"},
+                                               {"audit", "list", "--person", "999999"},
+                                               {"plugin", "show", "entra"},
+                                               {"correlation", "report", "entra"},
+                                               {"correlation", "link", "ad", "104233", "nobody", "--reason", "one"},
+                                               {"person", "include", "999999", "--reason", "back"},
+                                               {"credential", "print", "104233", "--reason", "she starts"}}) {
     const Answer answer = Run(words);
     EXPECT_EQ(answer.code, 1) << absl::StrJoin(words, " ");
     EXPECT_THAT(answer.err, StartsWith("sluice: ")) << absl::StrJoin(words, " ");
@@ -357,6 +347,11 @@ TEST_F(CommandLineTest, AnExportIsWrittenWhole) {
   EXPECT_EQ(content.str(), Run({"audit", "export"}).out);
   EXPECT_THAT(content.str(), HasSubstr("system.activated"));
   EXPECT_EQ(Run({"audit", "export", "/nowhere/audit.jsonl"}).code, 1);
+  // What was exported before outlives an export that fails.
+  EXPECT_EQ(RunOn("/nowhere/s.sock", {"audit", "export", path}).code, 3);
+  EXPECT_EQ(config::testing::FileContent(path), content.str());
+  EXPECT_FALSE(std::filesystem::exists(path + ".part"));
+  EXPECT_EQ(Run({"audit", "export", "/dev/null"}).code, 0);
 }
 
 TEST_F(CommandLineTest, AFirstPasswordIsPrintedOnce) {

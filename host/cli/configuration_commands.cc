@@ -148,8 +148,8 @@ void AddMapping(CLI::App& app, Action& action) {
   auto value = std::make_shared<std::string>();
   auto system = std::make_shared<std::string>();
   attempt->add_option("person", *person, "Number or id")->required();
-  attempt->add_option("template", *value, "\"{person.name.nick | ascii | lower}\"");
-  attempt->add_option("--system", *system, "Every field of the account in this target");
+  auto* text = attempt->add_option("template", *value, "\"{person.name.nick | ascii | lower}\"");
+  attempt->add_option("--system", *system, "Every field of the account in this target")->excludes(text);
   attempt->callback([&action, person, value, system] {
     action = [person, value, system](const Client& client) {
       v1::TryMappingRequest request;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "host/cli/commands.h"
 #include "host/cli/print.h"
 
@@ -56,18 +57,26 @@ int Follow(const Client& client, const grpc::Status& status, const v1::Run& run)
   return FollowRun(client, run.name());
 }
 
+int StartImport(const Client& client, const std::vector<std::string>& systems) {
+  v1::StartImportRequest request;
+  for (const std::string& system : systems) request.add_systems(system);
+  grpc::ClientContext context;
+  v1::Run run;
+  const grpc::Status status = client.Stub<v1::Runs>()->StartImport(&context, request, &run);
+  if (status.ok() && !client.json()) {
+    std::cout << "Reads "
+              << (systems.empty() ? "every source, and observes every target" : absl::StrJoin(systems, ", ")) << "."
+              << std::endl;
+  }
+  return Follow(client, status, run);
+}
+
 void AddImport(CLI::App& app, Action& action) {
   auto* import = app.add_subcommand("import", "Read sources and observe targets; without a name all of them");
   auto systems = std::make_shared<std::vector<std::string>>();
   import->add_option("system", *systems, "Systems to read");
   import->group(kEveryDay)->callback([&action, systems] {
-    action = [systems](const Client& client) {
-      v1::StartImportRequest request;
-  for (const std::string& system : *systems) request.add_systems(system);
-  grpc::ClientContext context;
-  v1::Run run;
-  const grpc::Status status = client.Stub<v1::Runs>()->StartImport(&context, request, &run);
-  return Follow(client, status, run);
+    action = [systems](const Client& client) { return StartImport(client, *systems);
 };
 }  // namespace
 );

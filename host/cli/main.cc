@@ -2,17 +2,26 @@
 
 #include <cstdlib>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "host/cli/commands.h"
 #include "host/cli/usage.h"
 
 namespace sluice::cli {
 namespace {
 
-// An option or a word that is given must say something: an empty shell variable is not "no condition".
+// An option or a word that is given must say something: an empty shell variable is not "no condition", and one without
+// quotation marks leaves the next option where its value should stand.
 void RefuseEmptyValues(CLI::App& app) {
-  const CLI::Validator says_something([](std::string& value) { return value.empty() ? "it is empty" : ""; }, "");
+  const CLI::Validator says_something(
+      [](std::string& value) {
+        if (value.empty()) return std::string("it is empty");
+        return absl::StartsWith(value, "--") ? absl::StrCat("its value is missing before ", value) : std::string();
+      },
+      "");
   for (CLI::Option* option : app.get_options()) {
-    if (option->get_items_expected_max() > 0) option->check(says_something);
+    // Before any other check of it.
+    if (option->get_items_expected_max() > 0) option->transform(says_something);
   }
   for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) RefuseEmptyValues(*command);
 }

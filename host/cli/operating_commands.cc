@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -223,28 +224,37 @@ void AddPlugin(CLI::App& app, Action& action) {
   }
 }
 
-int ExportAudit(const Client& client, const std::string& path) {
-  std::ofstream file;
-  if (!path.empty()) {
-    file.open(path, std::ios::binary | std::ios::trunc);
-    if (!file) {
-      std::cerr << "sluice: " << path << " cannot be written\n";
-      return kFailed;
-    }
-  }
-  std::ostream& out = path.empty() ? std::cout : file;
+int WriteExport(const Client& client, std::ostream& out) {
   grpc::ClientContext context;
   auto stub = client.Stub<v1::Audit>();
   auto reader = stub->ExportAudit(&context, v1::ExportAuditRequest());
   v1::ExportAuditLine line;
   while (reader->Read(&line)) out << line.line() << "\n";
   out.flush();
-  if (const grpc::Status status = reader->Finish(); !status.ok()) return client.Fail(status);
-  if (!out) {
-    std::cerr << "sluice: " << path << " could not be written to its end\n";
+  const grpc::Status status = reader->Finish();
+  return status.ok() ? kOk : client.Fail(status);
+}
+
+// Written beside it and renamed when it is whole: an older export is not lost to one that fails.
+int ExportAudit(const Client& client, const std::string& path) {
+  if (path.empty()) return WriteExport(client, std::cout);
+  std::error_code error;
+  const bool is_plain = !std::filesystem::exists(path, error) || std::filesystem::is_regular_file(path, error);
+  const std::string draft = is_plain ? absl::StrCat(path, ".part") : path;
+  std::ofstream file(draft, std::ios::binary | std::ios::trunc);
+  if (!file) {
+    std::cerr << "sluice: " << path << " cannot be written; name a file in a folder where you may write\n";
     return kFailed;
   }
-  return kOk;
+  int code = WriteExport(client, file);
+  file.close();
+  if (code == kOk && !file) code = kFailed;
+  if (code == kOk && is_plain) std::filesystem::rename(draft, path, error);
+  if (code != kOk && is_plain) std::filesystem::remove(draft, error);
+  if (code == kOk && !error) return kOk;
+  if (!file || error)
+    std::cerr << "sluice: " << path << " could not be written to its end; look for room on its disk\n";
+  return code == kOk ? kFailed : code;
 }
 
 void AddAudit(CLI::App& app, Action& action) {

@@ -40,7 +40,8 @@ void AddPerson(CLI::App& app, Action& action) {
   auto state = std::make_shared<std::string>();
   auto* list = person->add_subcommand("list", "Everybody, or whom a search finds");
   list->add_option("--search", *search, "Part of the name, or the number");
-  list->add_option("--state", *state, "present, vanished, held_back or excluded");
+  list->add_option("--state", *state, "present, vanished, held_back or excluded")
+      ->check(CLI::IsMember({"present", "vanished", "held_back", "excluded"}));
   list->callback([&action, search, state] {
     action = [search, state](const Client& client) {
       v1::ListPersonsRequest request;
@@ -116,8 +117,8 @@ void AddCredential(CLI::App& app, Action& action) {
   auto reason = std::make_shared<std::string>();
   auto* print =
       credential->add_subcommand("print", "Hand out a first password, once; without a person: for whom one waits");
-  print->add_option("person", *person, "Number or id");
-  print->add_option("--reason", *reason, "Why; goes into the audit log");
+  auto* whose = print->add_option("person", *person, "Number or id");
+  whose->needs(print->add_option("--reason", *reason, "Why; goes into the audit log")->needs(whose));
   print->callback([&action, person, reason] {
     action = [person, reason](const Client& client) {
       auto stub = client.Stub<v1::Credentials>();

@@ -344,12 +344,5 @@ TEST(UsageTest, TypographicDashesAreKnownInEveryShape) {
   EXPECT_EQ(WithHyphens("word"), "");
 }
 
-TEST(UsageTest, TheNearestWordIsNearOrNone) {
-  EXPECT_EQ(Nearest("--plna", {"--json", "--plan"}), "--plan");
-  EXPECT_EQ(Nearest("stats", {"status", "plan"}), "status");
-  EXPECT_EQ(Nearest("--limt", {"--plan", "--json", "--socket"}), "");
-  EXPECT_EQ(Nearest("x", {"why"}), "");
-}
-
 }  // namespace
 }  // namespace sluice::cli

@@ -2,32 +2,17 @@
 
 #include <algorithm>
 #include <iostream>
-#include <numeric>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "host/base/nearest.h"
 #include "host/cli/client.h"
 
 namespace sluice::cli {
 namespace {
-
-size_t Distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t next = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = row[j];
-      row[j] = next;
-    }
-  }
-  return row[b.size()];
-}
 
 constexpr int Code(CLI::ExitCodes code) { return static_cast<int>(code); }
 
@@ -58,7 +43,7 @@ std::vector<std::string> OptionsOf(const CLI::App& command) {
 
 std::string DidYouMean(const std::string& word, const std::vector<std::string>& candidates,
                        absl::string_view there_are) {
-  const std::string nearest = Nearest(word, candidates);
+  const std::string nearest = base::Nearest(word, candidates);
   if (!nearest.empty()) return absl::StrCat("; did you mean ", nearest, "?");
   return absl::StrCat("; ", there_are, ": ", absl::StrJoin(candidates, ", "));
 }
@@ -78,10 +63,14 @@ std::string SayUnused(const CLI::App& command, const std::string& word) {
 std::string SayWhatIsWrong(const CLI::App& app, const CLI::App& command, const CLI::ParseError& error) {
   const bool lacks_verb = error.get_exit_code() == Code(CLI::ExitCodes::RequiredError) &&
                           command.get_subcommands().empty() && !VerbsOf(command).empty();
+  // What is missing may be there under another name.
+  const std::vector<std::string> unused = app.remaining(true);
+  const auto option =
+      std::find_if(unused.begin(), unused.end(), [](const std::string& word) { return absl::StartsWith(word, "-"); });
+  const bool is_incomplete = error.get_exit_code() == Code(CLI::ExitCodes::RequiredError) ||
+                             error.get_exit_code() == Code(CLI::ExitCodes::RequiresError);
+  if (option != unused.end() && is_incomplete) return SayUnused(command, *option);
   if (error.get_exit_code() == Code(CLI::ExitCodes::ExtrasError) || lacks_verb) {
-    const std::vector<std::string> unused = app.remaining(true);
-    const auto option =
-        std::find_if(unused.begin(), unused.end(), [](const std::string& word) { return absl::StartsWith(word, "-"); });
     if (!unused.empty()) return SayUnused(command, option == unused.end() ? unused.front() : *option);
   }
   if (!lacks_verb) return error.what();
@@ -90,19 +79,6 @@ std::string SayWhatIsWrong(const CLI::App& app, const CLI::App& command, const C
 }
 
 }  // namespace
-
-std::string Nearest(const std::string& word, const std::vector<std::string>& candidates) {
-  std::string best;
-  size_t least = std::max<size_t>(word.size() / 3, 2) + 1;
-  for (const std::string& candidate : candidates) {
-    const size_t distance = Distance(word, candidate);
-    if (distance < least && distance + 1 < word.size()) {
-      least = distance;
-      best = candidate;
-    }
-  }
-  return best;
-}
 
 std::string WithHyphens(const std::string& word) {
   absl::string_view rest = word;

@@ -6,14 +6,10 @@
 #define SLUICE_HOST_CLI_USAGE_H_
 
 #include <string>
-#include <vector>
 
 #include "CLI/CLI.hpp"
 
 namespace sluice::cli {
-
-// The candidate that is nearest to `word` by the letters that differ; "" when none is near.
-std::string Nearest(const std::string& word, const std::vector<std::string>& candidates);
 
 // A word with a typographic dash where an option begins, as text editors make it of two hyphens, written right:
 // "–json" -> "--json". "" for every other word.

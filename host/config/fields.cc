@@ -94,6 +94,15 @@ void KnownFields::AddType(const std::string& path, FieldType type) {
   if (!is_new && at->second != type) at->second = FieldType::kUnknown;
 }
 
+void KnownFields::AddPerson(const core::PersonMapping& person,
+                            const std::function<FieldType(const core::FieldMapping&)>& type_of) {
+  for (const core::FieldMapping& field : person.fields) {
+    AddPersonField(field.field, type_of(field));
+    if (field.field == "name.family") AddPersonField("name.family_all");
+  }
+  AddPersonField("name.display");
+}
+
 void KnownFields::AddPersonField(const std::string& field, FieldType type) {
   person_fields_.insert(field);
   AddType(absl::StrCat("person.", field), type);
@@ -174,6 +183,19 @@ std::string KnownFields::Explain(const std::string& path, absl::string_view writ
                         " is filled by no mapping; map it in the source's file, or test another");
   }
   return absl::StrCat(unknown, "; `sluice mapping try` shows the fields of a person");
+}
+
+KnownFields FieldsOf(const core::Configuration& configuration) {
+  KnownFields fields;
+  for (const auto& [name, system] : configuration.systems) {
+    for (const core::PersonMapping& person : system.persons)
+      fields.AddPerson(person, [](const auto&) { return FieldType::kUnknown; });
+    for (const core::ContractMapping& contract : system.contracts) {
+      fields.AddContractType(contract.type);
+      for (const core::FieldMapping& field : contract.fields) fields.AddContractField(contract.type, field.field);
+    }
+  }
+  return fields;
 }
 
 }  // namespace sluice::config

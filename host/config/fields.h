@@ -4,12 +4,14 @@
 #ifndef SLUICE_HOST_CONFIG_FIELDS_H_
 #define SLUICE_HOST_CONFIG_FIELDS_H_
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "host/core/configuration.h"
 
 namespace sluice::config {
 
@@ -19,6 +21,8 @@ class KnownFields {
  public:
   KnownFields();
 
+  // Everything that one class of records fills of a person, also what is computed by itself.
+  void AddPerson(const core::PersonMapping& person, const std::function<FieldType(const core::FieldMapping&)>& type_of);
   // Names without "person." or "contract.".
   void AddPersonField(const std::string& field, FieldType type = FieldType::kUnknown);
   void AddContractField(const std::string& contract_type, const std::string& field,
@@ -54,6 +58,9 @@ class KnownFields {
   std::map<std::string, FieldType> custom_types_;                 // By whole path.
   bool is_complete_ = true;
 };
+
+// What a whole configuration fills, without types.
+KnownFields FieldsOf(const core::Configuration& configuration);
 
 }  // namespace sluice::config
 

@@ -298,11 +298,7 @@ void CheckWhole(const PackageInfo& package, const SystemSchema* schema, const st
   for (const PersonMapping& person : system.persons) {
     CheckCircles(person.fields, "person.", diagnostics);
     CheckConstants(person.fields, "person.", diagnostics);
-    for (const FieldMapping& field : person.fields) {
-      fields.AddPersonField(field.field, type_of(field));
-      if (field.field == "name.family") fields.AddPersonField("name.family_all");
-    }
-    fields.AddPersonField("name.display");
+    fields.AddPerson(person, type_of);
   }
   for (ContractMapping& contract : system.contracts) {
     if (contract.owner_attribute.empty()) {

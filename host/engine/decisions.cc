@@ -1,6 +1,7 @@
 // What people decide: blocks, exclusions, links, activation, and the handing out of first passwords.
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "host/base/status.h"
@@ -9,8 +10,10 @@
 namespace sluice::engine {
 namespace {
 
+constexpr size_t kShortestBlockId = 4;
+
 absl::Status DemandReason(const Actor& actor) {
-  if (!actor.reason.empty()) return absl::OkStatus();
+  if (!absl::StripAsciiWhitespace(actor.reason).empty()) return absl::OkStatus();
   return absl::InvalidArgumentError("a decision needs a reason: add --reason \"...\"");
 }
 
@@ -68,6 +71,9 @@ absl::StatusOr<store::BlockRecord> Engine::FindBlock(const std::string& id, bool
     const bool is_open = one.state == "waiting" || (is_approved && one.state == "rejected");
     if (!id.empty() && absl::StartsWith(one.id, id) && is_open) found.push_back(one);
   }
+  const bool is_exact = found.size() == 1 && found.front().id == id;
+  if (id.size() < kShortestBlockId && !is_exact)
+    return absl::InvalidArgumentError(absl::StrCat("\"", id, "\" is too short for the id of a block; give more of it"));
   if (found.empty()) return absl::NotFoundError(absl::StrCat("no block ", id, " is waiting; see: sluice block list"));
   if (found.size() > 1) return absl::InvalidArgumentError(absl::StrCat("several blocks begin with ", id));
   return std::move(found.front());
@@ -123,6 +129,10 @@ absl::Status Engine::Exclude(const Actor& actor, const std::string& person, std:
   RETURN_IF_ERROR(DemandReason(actor));
   ASSIGN_OR_RETURN(const World world, CurrentWorld());
   ASSIGN_OR_RETURN(const core::Person* found, FindPerson(*world.snapshot, person));
+  if (until && *until < world.as_of) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the last day, ", absl::FormatCivilTime(*until), ", is over; give today or a later one"));
+  }
   store::Commit commit;
   commit.exclusions.push_back({found->id, until, actor.reason});
   return WriteDecision(actor, "person.excluded", "", found->id, {{"until", until ? absl::FormatCivilTime(*until) : ""}},
@@ -196,6 +206,7 @@ absl::Status Engine::Observe(const Actor& actor, const std::string& system) {
 }
 
 absl::StatusOr<std::vector<Engine::Credential>> Engine::HandOut(const Actor& actor, const std::string& person) {
+  RETURN_IF_ERROR(DemandReason(actor));
   absl::MutexLock lock(&handing_out_);
   ASSIGN_OR_RETURN(const World world, CurrentWorld());
   ASSIGN_OR_RETURN(const core::Person* found, FindPerson(*world.snapshot, person));

@@ -171,7 +171,7 @@ TEST_F(Blocks, ADecisionNeedsAReasonAndIsAudited) {
   for (int i = 0; i < 3; ++i) Leave(i);
   school.Plan();
   EXPECT_TRUE(absl::IsInvalidArgument(school.engine->Decide({"user:bob", ""}, Waiting().at(0).id, true).status()));
-  EXPECT_TRUE(absl::IsNotFound(school.engine->Decide(school.alice, "", true).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(school.engine->Decide(school.alice, "", true).status()));
   EXPECT_TRUE(Approve().ok());
   const nlohmann::json row = school.Audit().back();
   EXPECT_EQ(row["action"], "block.approved");

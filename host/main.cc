@@ -1,16 +1,41 @@
 // `sluiced`: the host. Reads flags, builds the app, waits for SIGTERM or SIGINT.
 
+#include <sys/resource.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/numbers.h"
 #include "host/app/app.h"
 #include "host/base/log.h"
+#include "host/base/nearest.h"
+
+namespace {
+
+// "; did you mean --config?" of the first word that nothing took; "" when nothing is near.
+std::string WithNearest(const CLI::App& app) {
+  std::vector<std::string> options;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+  }
+  for (const std::string& word : app.remaining()) {
+    const std::string nearest = sluice::base::Nearest(word.substr(0, word.find('=')), options);
+    if (!nearest.empty()) return "; did you mean " + nearest + "?";
+  }
+  return "";
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
+  // A core of the host would hold secrets.
+  const rlimit no_core = {0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
   sluice::app::Options options;
   const char* socket = std::getenv("SLUICE_SOCKET");
   options.state_directory = "/var/lib/sluice";
@@ -33,7 +58,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    std::cerr << "sluiced: " << error.what() << "\nHelp: sluiced --help\n";
+    std::cerr << "sluiced: " << error.what() << WithNearest(app) << "\nHelp: sluiced --help\n";
     return 2;
   }
   options.hang_limit = absl::Seconds(hang_seconds);

@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "host/cli/commands.h"
@@ -29,6 +31,13 @@ std::string DiffText(const v1::DiffConfigurationResponse& diff) {
   Table table({"operations", "now", "then"});
   for (const auto& [kind, counts] : kinds) table.Add({Words(kind), Number(counts.first), Number(counts.second)});
   out += table.ToString(2);
+  const bool is_other_key = std::any_of(diff.changes().begin(), diff.changes().end(), [](const std::string& change) {
+    return absl::StrContains(change, ": correlate.");
+  });
+  if (is_other_key)
+    out +=
+        "Nobody is linked anew: who has an account keeps it, and another correlation is for accounts that nobody "
+        "holds.\n";
   if (!diff.changes().empty()) out += "Make it so with: sluice config apply --reason \"...\"\n";
   return out;
 }

@@ -1,11 +1,9 @@
-// Promises: the audit log cannot be changed unseen; secrets appear nowhere but in the call that hands them over; logs
-// hold ids, never names.
+// Promises: the audit log cannot be changed unseen; a first password is handed out once; logs hold ids, never names.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <filesystem>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -13,8 +11,6 @@
 
 namespace sluice::integration {
 namespace {
-
-namespace fs = std::filesystem;
 
 int Verify(const std::string& file) {
   const std::string command =
@@ -76,35 +72,6 @@ TEST_F(TrustTest, AFirstPasswordIsHandedOutOnceAndWorks) {
   EXPECT_TRUE(school_->directory().CanSignIn(school_->Accounts().at("103001").dn, handed_out_[0]));
   const std::string rows = school_->Sluice({"audit", "list", "--person", "103001", "--limit", "50"}).out;
   EXPECT_THAT(rows, testing::HasSubstr("credential.handed_out"));
-}
-
-TEST_F(TrustTest, NoSecretIsInAFileOrInAnAnswer) {
-  std::vector<std::string> secrets = handed_out_;
-  secrets.push_back(school_->domain().bind_password());
-  secrets.push_back("somtoday-secret");
-  std::map<std::string, std::string> texts;
-  for (const std::vector<std::string>& command :
-       std::vector<std::vector<std::string>>{{"status"},
-                                             {"plan"},
-                                             {"system", "list"},
-                                             {"person", "show", "103001", "--raw"},
-                                             {"run", "list"},
-                                             {"plugin", "list"},
-                                             {"plugin", "show", "ad"},
-                                             {"plugin", "show", "somtoday"},
-                                             {"credential", "print"},
-                                             {"audit", "list", "--limit", "5000"},
-                                             {"config", "check"},
-                                             {"block", "list", "--all"}})
-    texts["sluice " + command[0] + " " + command.back()] = school_->Sluice(command).out;
-  for (const auto& entry : fs::recursive_directory_iterator(school_->host().place().state))
-    if (entry.is_regular_file()) texts[entry.path()] = ReadFile(entry.path());
-  texts["log"] = ReadFile(school_->host().place().log);
-  texts["export"] = ReadFile(exported_);
-  EXPECT_GT(texts["log"].size(), 100u);
-  for (const auto& [name, text] : texts) {
-    for (const std::string& secret : secrets) EXPECT_FALSE(absl::StrContains(text, secret)) << name;
-  }
 }
 
 TEST_F(TrustTest, LogsHoldIdsAndNeverNames) {

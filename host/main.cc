@@ -45,6 +45,9 @@ int main(int argc, char** argv) {
   CLI::App app("The host of Sluice: owns schedule, state and audit, and runs the connectors.", "sluiced");
   app.add_option("--config", options.folder, "The configuration folder")->required();
   app.add_option("--state", options.state_directory, "Where the state is kept")->capture_default_str();
+  app.add_option("--seals", options.seals,
+                 "A copy of every seal of the audit log, best on another disk or machine; seals.jsonl beside the state "
+                 "without it");
   app.add_option("--socket", options.socket, "The management API's socket (or SLUICE_SOCKET)")->capture_default_str();
   app.add_option("--plugins", options.plugin_directories, "Where connector packages are installed; may be repeated")
       ->capture_default_str();
@@ -64,6 +67,7 @@ int main(int argc, char** argv) {
   options.hang_limit = absl::Seconds(hang_seconds);
   // Plugins are started in directories of their own.
   for (std::string* path : {&options.folder, &options.state_directory}) *path = std::filesystem::absolute(*path);
+  if (!options.seals.empty()) options.seals = std::filesystem::absolute(options.seals);
   for (std::string& path : options.plugin_directories) path = std::filesystem::absolute(path);
 
   sigset_t signals;

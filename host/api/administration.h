@@ -37,6 +37,21 @@ struct PackageStatus {
   std::vector<std::string> kinds;
 };
 
+// What is wrong with rows of the audit log, and who accepted it, in which row; 0: nobody did.
+struct AuditDamage {
+  int64_t first = 0, last = 0;
+  std::string what;
+  int64_t accepted_in = 0;
+  std::string accepted_by, reason;
+};
+struct AuditState {
+  bool is_checked = false;  // False: the first check is still under way.
+  int64_t last_row = 0, sealed_row = 0;
+  absl::Time sealed_at;
+  std::vector<AuditDamage> damage;  // What nobody accepted first.
+  std::string copy_problem;         // Why the copy of the seals cannot be kept; empty: it can.
+};
+
 class Administration {
  public:
   virtual ~Administration() = default;
@@ -53,6 +68,12 @@ class Administration {
   virtual std::vector<PluginStatus> Plugins() = 0;
   virtual std::vector<PackageStatus> Packages() = 0;
   virtual absl::Status StartPlugin(const std::string& system) = 0;
+  // How the audit log was found last; checked anew from its first row when `now`.
+  virtual absl::StatusOr<AuditState> Audit(bool now) = 0;
+  // Accepts what is damaged within these rows, so that the log is sealed again.
+  virtual absl::StatusOr<AuditState> AcceptAuditDamage(const engine::Actor& actor, int64_t first, int64_t last) = 0;
+  // What is wrong with one row by itself; empty: nothing.
+  virtual std::string AuditRowDamage(const store::AuditRow& row) = 0;
   // The export file up to the newest row, sealed. One call of `line` for each line.
   virtual absl::Status ExportAudit(int64_t from, const std::function<bool(const std::string& line)>& line) = 0;
 };

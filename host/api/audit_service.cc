@@ -75,6 +75,30 @@ class AuditService final : public v1::Audit::CallbackService {
     return Answer(backend_, context, [this, request, reply] { return List(*request, reply); });
   }
 
+  grpc::ServerUnaryReactor* CheckAudit(grpc::CallbackServerContext* context, const v1::CheckAuditRequest*,
+                                       v1::AuditState* reply) override {
+    return Answer(backend_, context, [this, reply]() -> absl::Status {
+      ASSIGN_OR_RETURN(const AuditState state, backend_.administration->Audit(/*now=*/true));
+      Fill(state, reply);
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::ServerUnaryReactor* AcceptAuditDamage(grpc::CallbackServerContext* context,
+                                              const v1::AcceptAuditDamageRequest* request,
+                                              v1::AuditState* reply) override {
+    const engine::Actor actor = backend_.ActorOf(*context, request->reason());
+    return Answer(backend_, context, [this, actor, request, reply]() -> absl::Status {
+      if (request->first() < 1 || request->last() < request->first()) {
+        return absl::InvalidArgumentError("rows are numbered from 1, and the first is not behind the last");
+      }
+      ASSIGN_OR_RETURN(const AuditState state,
+                       backend_.administration->AcceptAuditDamage(actor, request->first(), request->last()));
+      Fill(state, reply);
+      return absl::OkStatus();
+    });
+  }
+
   grpc::ServerWriteReactor<v1::ExportAuditLine>* ExportAudit(grpc::CallbackServerContext*,
                                                              const v1::ExportAuditRequest* request) override {
     return new LineWriter(backend_, request->from(), &exports_);
@@ -100,36 +124,57 @@ class AuditService final : public v1::Audit::CallbackService {
       ASSIGN_OR_RETURN(next, LastSequence());
     }
     const int size = request.page_size() == 0 ? kDefaultRows : request.page_size();
+    ASSIGN_OR_RETURN(const AuditState state, backend_.administration->Audit(/*now=*/false));
+    int64_t before = 0;  // The row that was looked at last.
     while (next >= 1) {
       ASSIGN_OR_RETURN(const auto rows, ReadFrom(next, is_backward));
-      if (rows.empty()) return absl::OkStatus();
+      if (rows.empty() && !is_backward) return absl::OkStatus();
       for (const store::AuditRow& row : rows) {
         const auto json = nlohmann::json::parse(row.json, nullptr, false);
-        const std::string whose = PersonOf(json);
-        if (person.empty() || whose == person) {
+        const std::string whose = PersonOf(json), damage = DamageOf(row, before, state);
+        // Whom a damaged row was about nobody knows: it is everybody's.
+        if (person.empty() || whose == person || !damage.empty()) {
           if (reply->rows_size() == size) {
             reply->set_next_page_token(absl::StrCat(row.sequence));
             return absl::OkStatus();
           }
           FillRow(row, json, *snapshot, whose, reply->add_rows());
+          reply->mutable_rows()->rbegin()->set_damage(damage);
         }
+        before = row.sequence;
         next = is_backward ? row.sequence - 1 : row.sequence + 1;
       }
+      if (rows.empty()) next -= kBatch;  // All of these are missing.
     }
     return absl::OkStatus();
   }
 
-  // Some rows beginning with `next`, in the order asked for; none: there are no more.
+  // The rows of a batch beginning with `next`, in the order asked for. None: there are no more, or, backward, all of
+  // them are missing.
   absl::StatusOr<std::vector<store::AuditRow>> ReadFrom(int64_t next, bool is_backward) {
     store::Store& store = *backend_.engine->context().store;
     if (!is_backward) return store.LoadAudit(next, kBatch);
     const int64_t first = std::max<int64_t>(next - kBatch + 1, 1);
     ASSIGN_OR_RETURN(auto rows, store.LoadAudit(first, static_cast<int>(next - first + 1)));
+    while (!rows.empty() && rows.back().sequence > next) rows.pop_back();
     std::reverse(rows.begin(), rows.end());
     return rows;
   }
 
-  // Rows are numbered from 1 without a gap: a few questions find the last one. 0: there is none.
+  // What is wrong with a row as it is now, with what the last check found, or with what stood between it and the row
+  // before it in the list.
+  std::string DamageOf(const store::AuditRow& row, int64_t before, const AuditState& state) const {
+    if (std::string damage = backend_.administration->AuditRowDamage(row); !damage.empty()) return damage;
+    for (const AuditDamage& damage : state.damage) {
+      if (damage.accepted_in == 0 && damage.first <= row.sequence && row.sequence <= damage.last) return damage.what;
+    }
+    const int64_t first = std::min(before, row.sequence) + 1, last = std::max(before, row.sequence) - 1;
+    if (before == 0 || first > last) return "";
+    return first == last ? absl::StrCat("row ", first, " is missing")
+                         : absl::StrCat("rows ", first, " to ", last, " are missing");
+  }
+
+  // A few questions find the last row: there is always one behind a gap. 0: there is none.
   absl::StatusOr<int64_t> LastSequence() {
     store::Store& store = *backend_.engine->context().store;
     int64_t there = 0, beyond = 1;

@@ -37,6 +37,8 @@ class HostService final : public v1::Host::CallbackService {
     for (const store::Run& run : runs) {
       if (run.state == "running") Fill(run, reply->add_active_runs());
     }
+    ASSIGN_OR_RETURN(const AuditState audit, backend_.administration->Audit(/*now=*/false));
+    Fill(audit, reply->mutable_audit());
     const auto plugins = backend_.administration->Plugins();
     for (const auto& [name, spec] : configuration->systems) {
       v1::System* system = reply->add_systems();

@@ -149,5 +149,41 @@ TEST_F(ListsTest, WhatBeginsMeanwhileShiftsNoPage) {
   }
 }
 
+constexpr char kUnlock[] = "DROP TRIGGER audit_is_never_changed; DROP TRIGGER audit_is_never_shortened;";
+
+TEST_F(ListsTest, ADamagedRowIsMarkedAndQuestionsAboutOthersAreAnswered) {
+  Ok(&v1::Persons::Stub::ExcludePerson, Named<v1::ExcludePersonRequest>("104233", "on leave"));
+  const int64_t rows = static_cast<int64_t>(host_.store().LoadAudit(1, 1000)->size());
+  ASSERT_GT(rows, 4);
+  host_.EditStore(absl::StrCat(kUnlock,
+                               "UPDATE audit SET json = 'garbled' WHERE sequence = 2; "
+                               "DELETE FROM audit WHERE sequence = 4"));
+  v1::ListAuditRowsRequest request;
+  request.set_newest_first(true);
+  auto reply = Ok(&v1::Audit::Stub::ListAuditRows, request);
+  ASSERT_EQ(reply.rows_size(), rows - 1);
+  EXPECT_THAT(reply.rows(static_cast<int>(rows - 3)).damage(), HasSubstr("row 2 was changed"));
+  EXPECT_EQ(reply.rows(static_cast<int>(rows - 4)).damage(), "row 4 is missing");
+  EXPECT_EQ(reply.rows(0).damage(), "");
+  // Whom the damaged row was about nobody knows.
+  request.set_person("104233");
+  reply = Ok(&v1::Audit::Stub::ListAuditRows, request);
+  ASSERT_EQ(reply.rows_size(), 3);
+  EXPECT_EQ(reply.rows(0).row().fields().at("action").string_value(), "person.excluded");
+  EXPECT_EQ(reply.rows(0).damage(), "");
+}
+
+TEST_F(ListsTest, AGapLongerThanABatchEndsTheListInNeitherOrder) {
+  host_.EditStore(absl::StrCat(kUnlock, "UPDATE audit SET sequence = sequence + 5000 WHERE sequence > 2"));
+  const int rows = static_cast<int>(host_.store().LoadAudit(1, 1000)->size());
+  v1::ListAuditRowsRequest request;
+  EXPECT_EQ(Ok(&v1::Audit::Stub::ListAuditRows, request).rows_size(), rows);
+  request.set_newest_first(true);
+  EXPECT_EQ(Ok(&v1::Audit::Stub::ListAuditRows, request).rows_size(), rows);
+  request.set_page_size(1);
+  request.set_page_token("4000");
+  EXPECT_EQ(Ok(&v1::Audit::Stub::ListAuditRows, request).rows(0).sequence(), 2);
+}
+
 }  // namespace
 }  // namespace sluice::api::testing

@@ -308,5 +308,39 @@ TEST_F(PluginTest, PluginsAreListedShownAndStarted) {
   EXPECT_EQ(Code(&v1::Plugins::Stub::StartPlugin, Named<v1::GetPluginRequest>("entra")), kNotFound);
 }
 
+TEST_F(PersonTest, DamageOfTheAuditLogIsInTheStatusUntilSomebodyAcceptsItWithAReason) {
+  v1::AuditState state = Ok(&v1::Audit::Stub::CheckAudit);
+  EXPECT_TRUE(state.checked());
+  EXPECT_EQ(state.damage_size(), 0);
+  host_.EditStore("DROP TRIGGER audit_is_never_changed; UPDATE audit SET json = '{}' WHERE sequence = 2");
+  EXPECT_EQ(Ok(&v1::Audit::Stub::CheckAudit).damage_size(), 1);
+  const v1::Status status = Ok(&v1::Host::Stub::GetStatus);
+  ASSERT_EQ(status.audit().damage_size(), 1);
+  EXPECT_EQ(status.audit().damage(0).what(), "row 2 was changed: its contents do not give its hash");
+  EXPECT_EQ(status.audit().damage(0).accepted_in(), 0);
+  EXPECT_EQ(status.audit().sealed_row(), 0);
+
+  v1::AcceptAuditDamageRequest request;
+  EXPECT_EQ(Code(&v1::Audit::Stub::AcceptAuditDamage, request), kInvalid);
+  request.set_first(2);
+  request.set_last(2);
+  EXPECT_EQ(Code(&v1::Audit::Stub::AcceptAuditDamage, request), kInvalid);
+  EXPECT_THAT(message_, HasSubstr("--reason"));
+  request.set_reason("disk failure of 23 November");
+  request.set_last(1);
+  EXPECT_EQ(Code(&v1::Audit::Stub::AcceptAuditDamage, request), kInvalid);
+  request.set_first(3);
+  request.set_last(9);
+  EXPECT_EQ(Code(&v1::Audit::Stub::AcceptAuditDamage, request), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(message_, HasSubstr("accept whole: rows 2"));
+  request.set_first(1);
+  state = Ok(&v1::Audit::Stub::AcceptAuditDamage, request);
+  ASSERT_EQ(state.damage_size(), 1);
+  EXPECT_THAT(state.damage(0).accepted_by(), HasSubstr("user:"));
+  EXPECT_EQ(state.damage(0).reason(), "disk failure of 23 November");
+  EXPECT_EQ(state.sealed_row(), state.last_row());
+  EXPECT_EQ(state.damage(0).accepted_in(), state.last_row());
+}
+
 }  // namespace
 }  // namespace sluice::api::testing

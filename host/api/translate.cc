@@ -302,6 +302,23 @@ void Fill(const store::Run& run, v1::Run* out) {
   out->set_system(run.system);
 }
 
+void Fill(const AuditState& state, v1::AuditState* out) {
+  out->set_checked(state.is_checked);
+  out->set_last_row(state.last_row);
+  out->set_sealed_row(state.sealed_row);
+  if (state.sealed_row > 0) SetTime(state.sealed_at, out->mutable_sealed());
+  out->set_copy_problem(state.copy_problem);
+  for (const AuditDamage& damage : state.damage) {
+    v1::AuditDamage* line = out->add_damage();
+    line->set_first(damage.first);
+    line->set_last(damage.last);
+    line->set_what(damage.what);
+    line->set_accepted_in(damage.accepted_in);
+    line->set_accepted_by(damage.accepted_by);
+    line->set_reason(damage.reason);
+  }
+}
+
 void Fill(const engine::Runs::View& view, v1::Run* out) {
   Fill(view.run, out);
   out->set_activity(view.progress.activity);

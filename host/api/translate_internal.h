@@ -8,6 +8,7 @@
 
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
+#include "host/api/administration.h"
 #include "host/core/planner.h"
 #include "host/engine/runs.h"
 #include "host/engine/world.h"
@@ -37,6 +38,7 @@ void Fill(const core::Plan& plan, const engine::World& world, v1::Plan* out);
 void Fill(const store::BlockRecord& block, v1::Block* out);
 void Fill(const store::Run& run, v1::Run* out);
 void Fill(const engine::Runs::View& view, v1::Run* out);
+void Fill(const AuditState& state, v1::AuditState* out);
 
 // Number and display name of a person into any message that has person, external_id and display.
 template <typename Message>

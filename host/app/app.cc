@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "host/app/schemas.h"
-#include "host/audit/export.h"
+#include "host/audit/chain.h"
 #include "host/base/log.h"
 #include "host/base/status.h"
 #include "host/config/diff.h"
@@ -21,7 +21,7 @@ namespace {
 
 constexpr int kThreads = 16;
 constexpr absl::Duration kStopPatience = absl::Seconds(10);  // For what is under way in the targets.
-constexpr absl::Duration kSealEvery = absl::Minutes(10);
+constexpr absl::Duration kSealEvery = absl::Minutes(1);
 
 std::string HostId() {
   char name[256] = {};
@@ -67,6 +67,9 @@ absl::Status App::Build() {
   packages_ = std::make_unique<app::Packages>(router_.get());
   pool_ = std::make_unique<base::Pool>(kThreads);
   RETURN_IF_ERROR(LoadRunning());
+  sealer_ = std::make_unique<Sealer>(
+      store_.get(), seal_key_, clock_.get(),
+      options_.seals.empty() ? absl::StrCat(options_.state_directory, "/seals.jsonl") : options_.seals);
   engine_ = std::make_unique<engine::Engine>(MakeContext());
   timers_ = std::make_unique<base::Executor>("timers");
   RETURN_IF_ERROR(Reconfigure(*Running()));
@@ -75,7 +78,7 @@ absl::Status App::Build() {
     base::LogWarning("what an earlier host left open is verified later",
                      {{"reason", std::string(recovery.status().message())}});
   }
-  SealSometimes();
+  SealSometimes(absl::ZeroDuration());
   return absl::OkStatus();
 }
 
@@ -84,6 +87,7 @@ App::~App() {
   timers_.reset();
   if (engine_ != nullptr) engine_->Stop(kStopPatience);
   if (router_ != nullptr) router_->Stop();
+  if (sealer_ != nullptr) sealer_->End();
   pool_.reset();
   engine_.reset();
   router_.reset();
@@ -242,33 +246,34 @@ std::string App::PluginName(const std::string& system) {
   return "";
 }
 
-absl::Status App::SealAudit() {
-  absl::MutexLock lock(&sealing_);
-  ASSIGN_OR_RETURN(const std::vector<store::Seal> seals, store_->LoadSeals());
-  const audit::RowReader read = [this](int64_t from, int limit) { return store_->LoadAudit(from, limit); };
-  ASSIGN_OR_RETURN(const std::optional<audit::Seal> seal, audit::MakeSeal(read, seals, *seal_key_, clock_->Now()));
-  return seal ? store_->WriteSeal(*seal) : absl::OkStatus();
-}
-
-void App::SealSometimes() {
-  timers_->RunAfter(kSealEvery, [this] {
+// Often, so that little can be rewritten unseen; nothing happens when there is no new row.
+void App::SealSometimes(absl::Duration after) {
+  timers_->RunAfter(after, [this] {
     pool_->Run([this] {
-      if (absl::Status status = SealAudit(); !status.ok()) {
+      const absl::Status status = sealer_->Seal();
+      if (!status.ok() && !absl::IsDataLoss(status) && !absl::IsCancelled(status)) {
         base::LogError("the audit log was not sealed", {{"error", std::string(status.message())}});
       }
     });
-    SealSometimes();
+    SealSometimes(kSealEvery);
   });
 }
 
+absl::StatusOr<api::AuditState> App::Audit(bool now) {
+  if (now) {
+    if (absl::Status status = sealer_->Check(); !status.ok() && !absl::IsDataLoss(status)) return status;
+  }
+  return sealer_->State();
+}
+
+absl::StatusOr<api::AuditState> App::AcceptAuditDamage(const engine::Actor& actor, int64_t first, int64_t last) {
+  return sealer_->Accept(actor, first, last);
+}
+
+std::string App::AuditRowDamage(const store::AuditRow& row) { return audit::FindContentDamage(row); }
+
 absl::Status App::ExportAudit(int64_t, const std::function<bool(const std::string&)>& line) {
-  RETURN_IF_ERROR(SealAudit());
-  ASSIGN_OR_RETURN(const std::vector<store::Seal> seals, store_->LoadSeals());
-  const audit::RowReader read = [this](int64_t from, int limit) { return store_->LoadAudit(from, limit); };
-  return audit::Export(read, seals, {}, [&](absl::string_view text) {
-    while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-    return line(std::string(text)) ? absl::OkStatus() : absl::CancelledError("nobody reads the export any more");
-  });
+  return sealer_->Export(line);
 }
 
 }  // namespace sluice::app

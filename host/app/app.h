@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "host/api/server.h"
 #include "host/app/packages.h"
+#include "host/app/sealer.h"
 #include "host/app/vault.h"
 #include "host/audit/seal.h"
 #include "host/base/clock.h"
@@ -29,6 +30,7 @@ struct Options {
   std::string state_directory;  // Holds sluice.db and the plugins' work directories.
   std::string socket;           // Of the management API.
   std::vector<std::string> plugin_directories;
+  std::string seals;       // The copy of the audit log's seals; empty: seals.jsonl beside the state.
   std::string clock_file;  // Empty: the system's clock.
   absl::Duration hang_limit = absl::Seconds(35);
 };
@@ -48,6 +50,9 @@ class App final : public api::Administration {
   std::vector<api::PluginStatus> Plugins() override;
   std::vector<api::PackageStatus> Packages() override;
   absl::Status StartPlugin(const std::string& system) override;
+  absl::StatusOr<api::AuditState> Audit(bool now) override;
+  absl::StatusOr<api::AuditState> AcceptAuditDamage(const engine::Actor& actor, int64_t first, int64_t last) override;
+  std::string AuditRowDamage(const store::AuditRow& row) override;
   absl::Status ExportAudit(int64_t from, const std::function<bool(const std::string&)>& line) override;
 
  private:
@@ -59,14 +64,12 @@ class App final : public api::Administration {
   std::shared_ptr<const core::Configuration> Running() const;
   absl::Status Reconfigure(const core::Configuration& configuration);
   std::string PluginName(const std::string& system);
-  absl::Status SealAudit();
-  void SealSometimes();
+  void SealSometimes(absl::Duration after);
 
   const Options options_;
   mutable absl::Mutex mutex_;
   std::shared_ptr<const core::Configuration> running_ ABSL_GUARDED_BY(mutex_);
   absl::Mutex applying_;  // One change of configuration at a time.
-  absl::Mutex sealing_;
 
   std::unique_ptr<base::Clock> clock_;
   std::unique_ptr<store::Store> store_;
@@ -75,6 +78,7 @@ class App final : public api::Administration {
   std::unique_ptr<Vault> vault_;
   std::shared_ptr<const audit::SealKey> seal_key_;
   std::unique_ptr<base::Pool> pool_;
+  std::unique_ptr<Sealer> sealer_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<base::Executor> timers_;
   std::unique_ptr<api::Server> server_;

@@ -1,7 +1,10 @@
 #include "host/audit/chain.h"
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "host/base/hash.h"
@@ -89,47 +92,113 @@ Row MakeRow(int64_t sequence, const std::string& previous_hash, const Entry& ent
 
 namespace {
 
-// What is wrong with a row that follows row `sequence` with `hash`; empty: nothing.
-std::string FindDamage(const Row& row, int64_t sequence, const std::string& hash) {
-  if (row.sequence != sequence + 1) {
-    if (row.sequence <= sequence) return absl::StrCat("row ", row.sequence, " stands after row ", sequence);
-    if (row.sequence == sequence + 2) return absl::StrCat("row ", sequence + 1, " is missing");
-    return absl::StrCat("rows ", sequence + 1, " to ", row.sequence - 1, " are missing");
-  }
-  if (row.previous_hash != hash) {
-    return absl::StrCat("row ", row.sequence, " does not follow row ", sequence,
-                        ": one of the two was changed, or what stood between them was removed");
-  }
-  if (RowHash(row.previous_hash, row.json) != row.hash) {
-    return absl::StrCat("row ", row.sequence, " was changed: its contents do not give its hash");
-  }
-  const nlohmann::json json = nlohmann::json::parse(row.json, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || json.value("seq", nlohmann::json()) != row.sequence) {
-    return absl::StrCat("row ", row.sequence, " holds another row's contents");
-  }
-  const nlohmann::json commitments = json.value("commitments", nlohmann::json::array());
-  for (const Row::Personal& personal : row.personal) {
-    if (personal.index < 0 || static_cast<size_t>(personal.index) >= commitments.size() ||
-        commitments[personal.index] != Commitment(personal.salt, personal.json)) {
-      return absl::StrCat("row ", row.sequence, ": its personal value ", personal.index,
-                          " was changed: it does not give its commitment");
+constexpr int kDeepest = 64;  // Levels of JSON in a row.
+
+// Whether the text opens more levels than a row ever has: what reads it further may call itself for each.
+bool IsTooDeep(absl::string_view text) {
+  int depth = 0;
+  bool is_text = false;
+  for (size_t at = 0; at < text.size(); ++at) {
+    if (is_text && text[at] == '\\') {
+      ++at;
+    } else if (text[at] == '"') {
+      is_text = !is_text;
+    } else if (!is_text && (text[at] == '{' || text[at] == '[')) {
+      if (++depth > kDeepest) return true;
+    } else if (!is_text && (text[at] == '}' || text[at] == ']')) {
+      --depth;
     }
   }
-  return "";
+  return false;
+}
+
+bool HasFraction(const nlohmann::json& json) {
+  if (json.is_number_float()) return true;
+  return json.is_structured() && std::any_of(json.begin(), json.end(), HasFraction);
+}
+
+// Discarded when the text is not the canonical form of an object.
+nlohmann::json ParseCanonicalObject(absl::string_view text) {
+  if (IsTooDeep(text)) return nlohmann::json(nlohmann::json::value_t::discarded);
+  nlohmann::json json = nlohmann::json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || HasFraction(json) || base::CanonicalJson(json) != text) {
+    return nlohmann::json(nlohmann::json::value_t::discarded);
+  }
+  return json;
+}
+
+bool HoldsWhatARowHolds(const nlohmann::json& json, int64_t sequence) {
+  static const auto* const kKeys = new std::set<std::string>{
+      "action", "actor", "commitments", "configuration", "detail", "entitlement", "facts",    "operation", "outcome",
+      "person", "plan",  "plugin",      "reason",        "run",    "seq",         "snapshot", "system",    "time"};
+  if (json.size() != kKeys->size() || json.value("seq", nlohmann::json()) != sequence) return false;
+  if (!json.value("commitments", nlohmann::json()).is_array()) return false;
+  return std::all_of(kKeys->begin(), kKeys->end(), [&](const std::string& key) { return json.contains(key); });
+}
+
+// A hash as an export states it, whatever bytes stand in its place.
+std::string Stated(const std::string& hash) {
+  if (std::all_of(hash.begin(), hash.end(), [](unsigned char c) { return absl::ascii_isalnum(c); })) return hash;
+  return nlohmann::json::parse(base::CanonicalJson(hash)).get<std::string>();
 }
 
 }  // namespace
 
-void ChainCheck::Add(const Row& row) {
-  std::string what = FindDamage(row, sequence_, hash_);
+bool IsCanonicalObject(absl::string_view text) { return ParseCanonicalObject(text).is_object(); }
+
+std::string FindContentDamage(const Row& row) {
+  const std::string name = absl::StrCat("row ", row.sequence);
+  if (RowHash(row.previous_hash, row.json) != row.hash) {
+    return absl::StrCat(name, " was changed: its contents do not give its hash");
+  }
+  const nlohmann::json json = ParseCanonicalObject(row.json);
+  if (!json.is_object() || !HoldsWhatARowHolds(json, row.sequence)) {
+    return absl::StrCat(name, " was changed: it does not hold what a row holds");
+  }
+  const nlohmann::json& commitments = json["commitments"];
+  int last = -1;
+  for (const Row::Personal& personal : row.personal) {
+    if (personal.index <= last || static_cast<size_t>(personal.index) >= commitments.size() ||
+        commitments[personal.index] != Commitment(personal.salt, personal.json)) {
+      return absl::StrCat(name, ": its personal value ", personal.index,
+                          " was changed: it does not give its commitment");
+    }
+    last = personal.index;
+  }
+  return "";
+}
+
+bool ChainCheck::Add(const Row& row) {
+  const std::string name = absl::StrCat("row ", row.sequence), before = Stated(hash_);
+  bool is_after_gap = false;
+  std::string what;
+  if (row.sequence <= sequence_) {
+    what = absl::StrCat(name, " stands after row ", sequence_);
+  } else if (row.sequence > sequence_ + 1) {
+    const int64_t first = sequence_ + 1, last = row.sequence - 1;
+    damage_.push_back({first, last,
+                       first == last ? absl::StrCat("row ", first, " is missing")
+                                     : absl::StrCat("rows ", first, " to ", last, " are missing"),
+                       absl::StrCat(first, "-", last, " ", before, " ", Stated(row.previous_hash), "\n")});
+    is_after_gap = true;
+  }
+  if (what.empty() && !is_after_gap && row.previous_hash != hash_) {
+    what = row.sequence == 1
+               ? "row 1 was changed: the first row must follow nothing"
+               : absl::StrCat(name, " does not follow row ", sequence_,
+                              ": one of the two was changed and hashed again, or what stood between them was removed");
+  }
+  if (what.empty()) what = FindContentDamage(row);
   if (!what.empty()) {
-    const int64_t damaged = row.sequence > sequence_ ? sequence_ + 1 : row.sequence;
-    damage_.push_back({damaged, std::move(what)});
+    const std::string found =
+        base::Sha256Hex(absl::StrCat(Stated(row.previous_hash), "\n", Stated(row.hash), "\n", row.json));
+    damage_.push_back({row.sequence, row.sequence, what, absl::StrCat(row.sequence, " ", before, " ", found, "\n")});
   }
   if (row.sequence > sequence_) {
     sequence_ = row.sequence;
     hash_ = row.hash;
   }
+  return what.empty();
 }
 
 absl::Status CheckChain(const RowReader& read) {

@@ -37,13 +37,20 @@ std::string RandomSalt();
 Row MakeRow(int64_t sequence, const std::string& previous_hash, const Entry& entry,
             const std::function<std::string()>& salt = RandomSalt);
 
-// A row that is not what it was.
+// Rows that are not what they were, or not there.
 struct Damage {
-  int64_t row = 0;
+  int64_t first = 0, last = 0;
   std::string what;  // "row 17 was changed: its contents do not give its hash"
+  std::string pin;   // What was found, so that an acceptance covers this and nothing that is done later; README.md.
 };
 
-// Follows a chain row by row. After a damaged row it goes on from the hash that this row states, so that each damage is
+// Whether `text` is a JSON object in canonical form, of which a row consists.
+bool IsCanonicalObject(absl::string_view text);
+
+// What is wrong with a row by itself: its contents, its hash, the values beside it. Empty: nothing.
+std::string FindContentDamage(const Row& row);
+
+// Follows a chain row by row. After damage it goes on from the hash that the row states, so that each damage is
 // reported once.
 class ChainCheck {
  public:
@@ -51,7 +58,8 @@ class ChainCheck {
   ChainCheck(int64_t sequence, std::string hash) : sequence_(sequence), hash_(std::move(hash)) {}
   ChainCheck() : ChainCheck(0, GenesisHash()) {}
 
-  void Add(const Row& row);
+  // Whether the row is what it was; rows that are missing before it are damage of theirs.
+  bool Add(const Row& row);
 
   int64_t sequence() const { return sequence_; }
   const std::string& hash() const { return hash_; }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "host/audit/chain.h"
 #include "host/base/hash.h"
@@ -15,34 +16,25 @@ constexpr int kPage = 1000;
 
 std::string Line(const nlohmann::json& json) { return absl::StrCat(base::CanonicalJson(json), "\n"); }
 
-absl::StatusOr<std::string> RowLine(const Row& row, const ExportOptions& options) {
-  // The row goes into the line as the bytes that were hashed, not as what they mean: keys of a line are in order.
-  if (!nlohmann::json::accept(row.json)) {
-    return absl::DataLossError(absl::StrCat("row ", row.sequence, " of the audit log is not JSON: it was changed"));
-  }
-  std::string personal;
+// A personal value that is not JSON any more stands as null, which gives no commitment either.
+std::string PersonalText(const Row& row) {
+  std::string text;
   for (const Row::Personal& value : row.personal) {
-    if (!options.with_personal) break;
-    if (!nlohmann::json::accept(value.json)) {
-      return absl::DataLossError(
-          absl::StrCat("a personal value of row ", row.sequence, " is not JSON: it was changed"));
-    }
-    absl::StrAppend(&personal, personal.empty() ? "" : ",", "{\"change\":", value.json, ",\"index\":", value.index,
-                    ",\"salt\":", base::CanonicalJson(value.salt), "}");
+    const bool is_value = IsCanonicalObject(absl::StrCat("{\"change\":", value.json, "}"));
+    absl::StrAppend(&text, text.empty() ? "" : ",", "{\"change\":", is_value ? value.json : "null",
+                    ",\"index\":", value.index, ",\"salt\":", base::CanonicalJson(value.salt), "}");
   }
-  return absl::StrCat("{\"hash\":", base::CanonicalJson(row.hash), ",\"personal\":[", personal,
-                      "],\"prev\":", base::CanonicalJson(row.previous_hash), ",\"row\":", row.json,
-                      ",\"seq\":", row.sequence, "}\n");
+  return text;
 }
 
-std::string SealLine(const Seal& seal) {
-  return Line({{"seal",
-                {{"seq", seal.sequence},
-                 {"hash", seal.hash},
-                 {"time", TimeText(seal.time)},
-                 {"key", seal.key_id},
-                 {"public_key", seal.public_key},
-                 {"signature", seal.signature}}}});
+// The row goes into the line as the bytes that were hashed, not as what they mean: keys of a line are in order.
+std::string RowLine(const Row& row, const ExportOptions& options) {
+  const std::string contents = IsCanonicalObject(row.json)
+                                   ? absl::StrCat("\"row\":", row.json)
+                                   : absl::StrCat("\"raw\":\"", absl::Base64Escape(row.json), "\"");
+  return absl::StrCat(
+      "{\"hash\":", base::CanonicalJson(row.hash), ",\"personal\":[", options.with_personal ? PersonalText(row) : "",
+      "],\"prev\":", base::CanonicalJson(row.previous_hash), ",", contents, ",\"seq\":", row.sequence, "}\n");
 }
 
 // The newest row's number and hash.
@@ -71,12 +63,40 @@ absl::Status Export(const RowReader& read, const std::vector<Seal>& seals, const
     for (const Row& row : rows) {
       last = row.sequence;
       if (row.sequence > head.first) break;
-      ASSIGN_OR_RETURN(const std::string line, RowLine(row, options));
-      RETURN_IF_ERROR(sink(line));
+      RETURN_IF_ERROR(sink(RowLine(row, options)));
     }
   }
   for (const Seal& seal : seals) RETURN_IF_ERROR(sink(SealLine(seal)));
   return absl::OkStatus();
+}
+
+std::string SealLine(const Seal& seal) {
+  return Line({{"seal",
+                {{"seq", seal.sequence},
+                 {"hash", seal.hash},
+                 {"time", TimeText(seal.time)},
+                 {"key", seal.key_id},
+                 {"public_key", seal.public_key},
+                 {"signature", seal.signature}}}});
+}
+
+absl::StatusOr<Seal> ParseSealLine(absl::string_view line) {
+  const absl::Status wrong = absl::InvalidArgumentError("a line that is no seal");
+  while (!line.empty() && line.back() == '\n') line.remove_suffix(1);
+  if (!IsCanonicalObject(line)) return wrong;
+  const nlohmann::json json = nlohmann::json::parse(line.begin(), line.end()).value("seal", nlohmann::json());
+  if (!json.is_object() || !json.value("seq", nlohmann::json()).is_number_integer()) return wrong;
+  for (const char* key : {"hash", "time", "key", "public_key", "signature"}) {
+    if (!json.value(key, nlohmann::json()).is_string()) return wrong;
+  }
+  Seal seal;
+  seal.sequence = json["seq"].get<int64_t>();
+  seal.hash = json["hash"].get<std::string>();
+  seal.key_id = json["key"].get<std::string>();
+  seal.public_key = json["public_key"].get<std::string>();
+  seal.signature = json["signature"].get<std::string>();
+  if (!absl::ParseTime(absl::RFC3339_full, json["time"].get<std::string>(), &seal.time, nullptr)) return wrong;
+  return seal;
 }
 
 }  // namespace sluice::audit

@@ -5,9 +5,11 @@
 #define SLUICE_HOST_AUDIT_EXPORT_H_
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "host/audit/row.h"
 
@@ -18,9 +20,15 @@ struct ExportOptions {
 };
 
 // Gives `sink` one line at a time, line feed included: a header, the rows from 1 on, the seals. Rows that are added
-// meanwhile are left out. Fails as `read` or `sink` does, and with DATA_LOSS when a row is not JSON.
+// meanwhile are left out. A row that is not JSON any more is written as its bytes, in base64. Fails as `read` or `sink`
+// does.
 absl::Status Export(const RowReader& read, const std::vector<Seal>& seals, const ExportOptions& options,
                     const std::function<absl::Status(absl::string_view line)>& sink);
+
+// A seal as a line of an export, line feed included; what a copy of the seals consists of too.
+std::string SealLine(const Seal& seal);
+// INVALID_ARGUMENT when the line is not one; whether the seal is good is CheckSeal's to say.
+absl::StatusOr<Seal> ParseSealLine(absl::string_view line);
 
 }  // namespace sluice::audit
 

@@ -5,7 +5,6 @@
 #include <openssl/pem.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -14,12 +13,10 @@
 #include "host/base/hash.h"
 #include "host/base/private_file.h"
 #include "host/base/status.h"
-#include "nlohmann/json.hpp"
 
 namespace sluice::audit {
 namespace {
 
-constexpr int kPage = 1000;
 constexpr size_t kPublicKeySize = 32, kSignatureSize = 64;
 
 struct Free {
@@ -141,90 +138,33 @@ absl::StatusOr<Seal> SignSeal(const SealKey& key, int64_t sequence, const std::s
   return seal;
 }
 
-absl::Status CheckSeal(const Seal& seal) {
-  const absl::Status bad = absl::DataLossError(
-      absl::StrCat("the seal over row ", seal.sequence, " was changed: its signature is not by key ", seal.key_id));
-  const std::string bytes = absl::HexStringToBytes(seal.public_key);
-  std::string signature;
-  if (bytes.size() != kPublicKeySize || KeyId(bytes) != seal.key_id ||
-      !absl::Base64Unescape(seal.signature, &signature) || signature.size() != kSignatureSize) {
-    return bad;
+std::string KeyIdOf(absl::string_view public_key) {
+  const std::string bytes = absl::HexStringToBytes(public_key);
+  return bytes.size() == kPublicKeySize && absl::BytesToHexString(bytes) == public_key ? KeyId(bytes) : "";
+}
+
+bool IsSignedBy(absl::string_view public_key, absl::string_view text, absl::string_view signature) {
+  std::string signed_;
+  if (KeyIdOf(public_key).empty() || !absl::Base64Unescape(signature, &signed_) || signed_.size() != kSignatureSize) {
+    return false;
   }
+  const std::string bytes = absl::HexStringToBytes(public_key);
   const Key key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr,
                                             reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
   std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
-  const std::string text = SealText(seal.sequence, seal.hash, seal.time);
-  if (key == nullptr || context == nullptr ||
-      EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) != 1 ||
-      EVP_DigestVerify(context.get(), reinterpret_cast<const unsigned char*>(signature.data()), signature.size(),
-                       reinterpret_cast<const unsigned char*>(text.data()), text.size()) != 1) {
-    return bad;
-  }
-  return absl::OkStatus();
+  return key != nullptr && context != nullptr &&
+         EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
+         EVP_DigestVerify(context.get(), reinterpret_cast<const unsigned char*>(signed_.data()), signed_.size(),
+                          reinterpret_cast<const unsigned char*>(text.data()), text.size()) == 1;
 }
 
-namespace {
-
-// The row numbers whose damage the entry of this row accepts.
-void AddAccepted(const Row& row, std::set<int64_t>& accepted) {
-  const nlohmann::json json = nlohmann::json::parse(row.json, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || json.value("action", nlohmann::json()) != kDamageAccepted) return;
-  const nlohmann::json facts = json.value("facts", nlohmann::json());
-  if (!facts.is_object()) return;
-  const nlohmann::json number = facts.value("row", nlohmann::json());
-  if (number.is_number_integer()) accepted.insert(number.get<int64_t>());
-}
-
-// Where the chain must go on from: the row that the newest seal covers, which must still be the one that was sealed.
-struct Start {
-  ChainCheck check;
-  std::vector<Damage> damage;
-};
-absl::StatusOr<Start> StartAfterSeal(const RowReader& read, const Seal& last) {
-  RETURN_IF_ERROR(CheckSeal(last));
-  ASSIGN_OR_RETURN(const std::vector<Row> rows, read(last.sequence, 1));
-  Start start{ChainCheck(last.sequence, last.hash), {}};
-  if (rows.empty() || rows[0].sequence != last.sequence) {
-    start.damage.push_back(
-        {last.sequence, absl::StrCat("row ", last.sequence, " is missing, which the newest seal covers")});
-  } else if (rows[0].hash != last.hash || RowHash(rows[0].previous_hash, rows[0].json) != last.hash) {
-    start.damage.push_back({last.sequence, absl::StrCat("row ", last.sequence, " is not the one that was sealed")});
-    start.check = ChainCheck(last.sequence, rows[0].hash);
+absl::Status CheckSeal(const Seal& seal) {
+  if (KeyIdOf(seal.public_key) == seal.key_id &&
+      IsSignedBy(seal.public_key, SealText(seal.sequence, seal.hash, seal.time), seal.signature)) {
+    return absl::OkStatus();
   }
-  return start;
-}
-
-}  // namespace
-
-absl::StatusOr<std::optional<Seal>> MakeSeal(const RowReader& read, const std::vector<Seal>& seals, const SealKey& key,
-                                             absl::Time now) {
-  const auto last = std::max_element(seals.begin(), seals.end(),
-                                     [](const Seal& a, const Seal& b) { return a.sequence < b.sequence; });
-  Start start;
-  if (last != seals.end()) {
-    ASSIGN_OR_RETURN(start, StartAfterSeal(read, *last));
-  }
-  const int64_t from = start.check.sequence();
-  std::set<int64_t> accepted;
-  while (true) {
-    ASSIGN_OR_RETURN(const std::vector<Row> rows, read(start.check.sequence() + 1, kPage));
-    if (rows.empty()) break;
-    for (const Row& row : rows) {
-      const size_t before = start.check.damage().size();
-      start.check.Add(row);
-      if (start.check.damage().size() == before) AddAccepted(row, accepted);
-    }
-  }
-  start.damage.insert(start.damage.end(), start.check.damage().begin(), start.check.damage().end());
-  for (const Damage& damage : start.damage) {
-    if (accepted.contains(damage.row)) continue;
-    return absl::DataLossError(absl::StrCat("the audit log is not sealed: ", damage.what,
-                                            "; keep a copy of the store, look at row ", damage.row,
-                                            " and accept the damage with a reason to go on"));
-  }
-  if (start.check.sequence() == from) return std::nullopt;
-  ASSIGN_OR_RETURN(Seal seal, SignSeal(key, start.check.sequence(), start.check.hash(), now));
-  return seal;
+  return absl::DataLossError(
+      absl::StrCat("the seal over row ", seal.sequence, " was changed: its signature is not by key ", seal.key_id));
 }
 
 }  // namespace sluice::audit

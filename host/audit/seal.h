@@ -1,15 +1,13 @@
 // Seals: a signature over the audit chain up to a row, so that what was sealed cannot be rewritten unseen.
 //
 // SealKey holds an Ed25519 key in memory; safe to use from any thread once made. The private half never leaves it.
-// A seal is never made over damage that nobody with a name has accepted.
+// Whether the log may be sealed is not its question: see log_check.h.
 #ifndef SLUICE_HOST_AUDIT_SEAL_H_
 #define SLUICE_HOST_AUDIT_SEAL_H_
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,10 +16,6 @@
 #include "host/audit/row.h"
 
 namespace sluice::audit {
-
-// The action of the entry by which somebody with a name accepts damage: its facts are {"row": <number>}, one row an
-// entry, and its reason says why.
-inline constexpr char kDamageAccepted[] = "audit.damage_accepted";
 
 class SealKey {
  public:
@@ -47,11 +41,10 @@ absl::StatusOr<Seal> SignSeal(const SealKey& key, int64_t sequence, const std::s
 // DATA_LOSS when the signature is not one of the key that the seal names.
 absl::Status CheckSeal(const Seal& seal);
 
-// A seal over everything up to the newest row; none when there is nothing since the last one. Follows the chain from
-// the last seal on first. DATA_LOSS naming the first damaged row, when rows are missing, changed, or not those that the
-// last seal covers, until a later entry (kDamageAccepted) accepts each damaged row by its number.
-absl::StatusOr<std::optional<Seal>> MakeSeal(const RowReader& read, const std::vector<Seal>& seals, const SealKey& key,
-                                             absl::Time now);
+// The name of a public key (64 hexadecimal digits): "" when it is none.
+std::string KeyIdOf(absl::string_view public_key);
+// Whether `signature` (base64) is one of `public_key` (64 hexadecimal digits) over `text`.
+bool IsSignedBy(absl::string_view public_key, absl::string_view text, absl::string_view signature);
 
 }  // namespace sluice::audit
 

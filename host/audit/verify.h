@@ -1,7 +1,8 @@
 // Checks an exported audit log: numbers, chain, commitments, seals.
 //
-// Half of the program sluice-audit-verify, which shares no code with the host: only nlohmann_json and OpenSSL. Holds no
-// state; reads the file once, in order, and stops at the first thing that is wrong.
+// A part of sluice-audit-verify, which shares no code with the host: only nlohmann_json and OpenSSL. Holds no state;
+// reads the file once, in order, and stops at the first thing that is wrong and that no entry of the log, signed with a
+// seal key, accepts. What was accepted is named.
 #ifndef SLUICE_HOST_AUDIT_VERIFY_H_
 #define SLUICE_HOST_AUDIT_VERIFY_H_
 
@@ -13,9 +14,10 @@
 namespace sluice_audit_verify {
 
 struct Options {
-  std::vector<std::string> public_keys;  // 32 bytes each; when there are some, the seals must be by one of them.
-  std::string head;                      // A hash, or its first 8 digits or more, that the log must hold.
-  int64_t at_least = 0;                  // A row that the log must reach.
+  std::vector<std::string> public_keys{};  // 32 bytes each; when there are some, the seals must be by one of them.
+  std::string head{};                      // A hash, or its first 8 digits or more, that the log must hold.
+  int64_t at_least = 0;                    // A row that the log must reach.
+  std::string copy_of_seals{};             // Lines of seals that were kept elsewhere: the log must fit each of them.
 };
 
 struct Verdict {

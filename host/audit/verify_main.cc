@@ -1,12 +1,13 @@
 // sluice-audit-verify FILE: checks an exported audit log, on any machine, without the host.
 //
-// One line on standard output: what was found unbroken, or the first thing that is broken. Exit code 0: unbroken; 1:
-// broken; 2: it could not be asked (usage, a file that cannot be read).
+// One line on standard output: what was found unbroken, what somebody accepted, or the first thing that is broken. Exit
+// code 0: unbroken, or damaged and accepted; 1: broken; 2: it could not be asked (usage, a file that cannot be read).
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -15,9 +16,11 @@
 namespace {
 
 constexpr char kUsage[] =
-    "usage: sluice-audit-verify FILE [--public-key PEM-FILE]... [--head HASH] [--at-least ROW]\n"
+    "usage: sluice-audit-verify FILE [--public-key PEM-FILE]... [--seals COPY]\n"
+    "                           [--head HASH] [--at-least ROW]\n"
     "  FILE          what `sluice audit export` wrote; - is standard input\n"
     "  --public-key  the seals must be by this key (more than one: by one of these)\n"
+    "  --seals       a copy of the seals that was kept elsewhere: the log must fit each\n"
     "  --head        a hash that was noted elsewhere, or its first 8 digits or more: the log must hold that row\n"
     "  --at-least    the log must reach this row\n";
 
@@ -44,6 +47,7 @@ std::string TakeOption(const std::string& name, const std::string& value, sluice
     options.public_keys.push_back(key);
     return "";
   }
+  if (name == "--seals") return ReadFile(value, options.copy_of_seals) ? "" : value + " cannot be read";
   if (name == "--head") {
     if (value.size() < 8 || value.size() > 64 || value.find_first_not_of("0123456789abcdef") != std::string::npos) {
       return "--head wants 8 to 64 hexadecimal digits, not \"" + value + "\"";
@@ -71,7 +75,8 @@ int Run(int argc, char** argv) {
       return 0;
     }
     if (word.size() > 1 && word[0] == '-') {
-      if (word != "--public-key" && word != "--head" && word != "--at-least") return Misused("unknown option " + word);
+      static const std::set<std::string> kOptions = {"--public-key", "--seals", "--head", "--at-least"};
+      if (!kOptions.contains(word)) return Misused("unknown option " + word);
       if (at + 1 == argc) return Misused(word + " wants a value");
       const std::string wrong = TakeOption(word, argv[++at], options);
       if (!wrong.empty()) return Misused(wrong);

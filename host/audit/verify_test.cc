@@ -182,8 +182,9 @@ TEST_F(Verifying, ARepeatedRowIsNamed) {
 
 TEST_F(Verifying, RowsCutOffBelowASealAreNamed) {
   rows_.resize(5);  // The first line says so too: nothing else gives it away.
-  EXPECT_EQ(Broken(Exported()),
-            "broken: row 6 is missing: a seal of 2026-11-24T03:13:20.000000Z covers row 6 (truncated)");
+  EXPECT_EQ(
+      Broken(Exported()),
+      "broken: row 6 is missing: a seal of 2026-11-24T03:13:20.000000Z covers row 6 (truncated, or an older copy)");
 }
 
 TEST_F(Verifying, RowsCutOffBehindTheLastSealAreSeenWithTheHeadOrTheNumber) {

@@ -337,6 +337,31 @@ TEST_F(CommandLineTest, TheAuditLogShowsTheNewestWithWhoWhatAndWhom) {
   EXPECT_THAT(lines[1], HasSubstr("user:"));
 }
 
+TEST_F(CommandLineTest, DamageOfTheAuditLogIsOneLineInTheStatusAndIsAcceptedWithAReason) {
+  Begin();
+  EXPECT_EQ(Run({"audit", "check"}).code, 0);
+  host_.EditStore("DROP TRIGGER audit_is_never_changed; UPDATE audit SET json = '{}' WHERE sequence IN (2, 3)");
+  Answer answer = Run({"audit", "check"});
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_THAT(answer.out,
+              HasSubstr("2-3   row 2 was changed: its contents do not give its hash; damaged on to row 3\n"));
+  EXPECT_THAT(answer.out, HasSubstr("sluice audit accept --rows A-B"));
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("The audit log is damaged and is not sealed: row 2 was changed"));
+  EXPECT_THAT(Run({"audit", "list", "--limit", "100"}).out, HasSubstr("DAMAGED: row 2 was changed"));
+  for (const char* rows : {"", "two", "0", "3-2", "2-", "-2", "2-3-4", "2,3"}) {
+    EXPECT_EQ(Run({"audit", "accept", "--rows", rows, "--reason", "disk failure"}).code, 2) << rows;
+  }
+  EXPECT_EQ(Run({"audit", "accept", "--rows", "2-3"}).code, 2);
+  answer = Run({"audit", "accept", "--rows", "2", "--reason", "disk failure"});
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_THAT(answer.err, HasSubstr("accept whole: rows 2-3"));
+  answer = Run({"audit", "accept", "--rows", "2-3", "--reason", "disk failure"});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_THAT(answer.out, HasSubstr("\"disk failure\""));
+  EXPECT_EQ(Run({"audit", "check"}).code, 0);
+  EXPECT_THAT(Run({"status"}).out, Not(HasSubstr("audit")));
+}
+
 TEST_F(CommandLineTest, AnExportIsWrittenWhole) {
   Begin();
   const std::string path = host_.folder() + "/audit.jsonl";

@@ -65,6 +65,8 @@ std::vector<Verb> Verbs() {
           {{"plugin", "start"}, {"ad"}, {}},
           {{"credential", "print"}, {"104233"}, {reason}},
           {{"audit", "list"}, {}, {{"--person", "104233"}, {"--limit", "5"}}},
+          {{"audit", "check"}, {}, {}},
+          {{"audit", "accept"}, {}, {{"--rows", "2-3"}, reason}},
           {{"audit", "export"}, {"file"}, {}}};
 }
 

@@ -4,7 +4,9 @@
 #include <iostream>
 #include <memory>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "host/cli/commands.h"
 #include "host/cli/print.h"
 
@@ -257,6 +259,55 @@ int ExportAudit(const Client& client, const std::string& path) {
   return code == kOk ? kFailed : code;
 }
 
+// "17" or "17-20".
+std::string RefuseRows(const std::string& text) {
+  const std::pair<std::string, std::string> ends = absl::StrSplit(text, absl::MaxSplits('-', 1));
+  int64_t first = 0, last = 0;
+  const bool is_one = text.find('-') == std::string::npos;
+  if (absl::SimpleAtoi(ends.first, &first) && (is_one || absl::SimpleAtoi(ends.second, &last)) && first >= 1 &&
+      (is_one || last >= first)) {
+    return "";
+  }
+  return absl::StrCat("\"", text, "\" is neither a row, as 17, nor rows, as 17-20");
+}
+
+int AuditCode(const v1::AuditState& state) {
+  const bool is_damaged = state.damage_size() > 0 && state.damage(0).accepted_in() == 0;
+  return is_damaged || !state.copy_problem().empty() ? kFailed : kOk;
+}
+
+void AddAuditCheck(CLI::App& audit, Action& action) {
+  audit.add_subcommand("check", "Whether the log is whole, and up to where it is sealed")->callback([&action] {
+    action = [](const Client& client) {
+      auto stub = client.Stub<v1::Audit>();
+      return Call(
+          client, *stub, &v1::Audit::Stub::CheckAudit, v1::CheckAuditRequest(),
+          [&](const v1::AuditState& reply) { return AuditStateText(reply, client.zone()); }, AuditCode);
+    };
+  });
+  auto rows = std::make_shared<std::string>();
+  auto reason = std::make_shared<std::string>();
+  auto* accept = audit.add_subcommand("accept", "Accept that rows are damaged, so that the log is sealed again");
+  accept->add_option("--rows", *rows, "Which, as `audit check` names them: 17, or 17-20")
+      ->required()
+      ->check(CLI::Validator([](std::string& text) { return RefuseRows(text); }, ""));
+  accept->add_option("--reason", *reason, "Why; goes into the audit log")->required();
+  accept->callback([&action, rows, reason] {
+    action = [rows, reason](const Client& client) {
+      v1::AcceptAuditDamageRequest request;
+      const std::pair<std::string, std::string> ends = absl::StrSplit(*rows, absl::MaxSplits('-', 1));
+      int64_t first = 0, last = 0;
+      if (!absl::SimpleAtoi(ends.first, &first)) return kUsage;
+      request.set_first(first);
+      request.set_last(absl::SimpleAtoi(ends.second, &last) ? last : first);
+      request.set_reason(*reason);
+      auto stub = client.Stub<v1::Audit>();
+      return Call(client, *stub, &v1::Audit::Stub::AcceptAuditDamage, request,
+                  [&](const v1::AuditState& reply) { return AuditStateText(reply, client.zone()); });
+    };
+  });
+}
+
 void AddAudit(CLI::App& app, Action& action) {
   auto* audit = app.add_subcommand("audit", "The audit log")->group(kOtherwise)->require_subcommand(1);
   auto person = std::make_shared<std::string>();
@@ -275,6 +326,7 @@ void AddAudit(CLI::App& app, Action& action) {
                   [&](const v1::ListAuditRowsResponse& reply) { return AuditText(reply, client.zone()); });
     };
   });
+  AddAuditCheck(*audit, action);
   auto path = std::make_shared<std::string>();
   auto* write = audit->add_subcommand("export", "The whole log, sealed; verify it with: sluice-audit-verify FILE");
   write->add_option("file", *path, "Where to; without it standard output");

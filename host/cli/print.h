@@ -37,6 +37,7 @@ std::string PluginState(const std::string& state);  // "stopped" -> "stopped (st
 
 using Operations = google::protobuf::RepeatedPtrField<v1::Operation>;
 
+std::string AuditStateText(const v1::AuditState& state, absl::TimeZone zone);
 std::string StatusText(const v1::Status& status, absl::TimeZone zone);
 std::string PlanText(const v1::Plan& plan, bool shows_all);
 std::string OperationsText(const Operations& operations, bool shows_all);

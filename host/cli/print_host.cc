@@ -114,6 +114,47 @@ std::string StatusText(const v1::Status& status, absl::TimeZone zone) {
   }
   if (status.blocks_waiting() > 0)
     absl::StrAppend(&out, Plural(status.blocks_waiting(), "block waits", "blocks wait"), ": sluice block list\n");
+  if (status.audit().damage_size() > 0 && status.audit().damage(0).accepted_in() == 0) {
+    absl::StrAppend(&out, "The audit log is damaged and is not sealed: ", status.audit().damage(0).what(),
+                    ": sluice audit check\n");
+  }
+  if (!status.audit().copy_problem().empty()) absl::StrAppend(&out, status.audit().copy_problem(), "\n");
+  return out;
+}
+
+namespace {
+
+std::string RowsName(const v1::AuditDamage& damage) {
+  return damage.first() == damage.last() ? absl::StrCat(damage.first())
+                                         : absl::StrCat(damage.first(), "-", damage.last());
+}
+
+}  // namespace
+
+std::string AuditStateText(const v1::AuditState& state, absl::TimeZone zone) {
+  std::string out;
+  Table open({"rows", "what"}), accepted({"accepted rows", "what", "by", "in row", "reason"});
+  bool is_damaged = false;
+  for (const v1::AuditDamage& damage : state.damage()) {
+    if (damage.accepted_in() == 0) {
+      is_damaged = true;
+      open.Add({RowsName(damage), damage.what()});
+    } else {
+      accepted.Add({RowsName(damage), damage.what(), damage.accepted_by(), absl::StrCat(damage.accepted_in()),
+                    absl::StrCat("\"", damage.reason(), "\"")});
+    }
+  }
+  out += open.ToString();
+  out += accepted.ToString();
+  absl::StrAppend(&out, Plural(state.last_row(), "row", "rows"), ", ",
+                  state.sealed_row() == 0 ? "not sealed yet"
+                                          : absl::StrCat("sealed up to row ", Number(state.sealed_row()), " on ",
+                                                         Moment(state.sealed(), zone)),
+                  is_damaged ? ": damaged; nothing is sealed until somebody accepts that\n" : "\n");
+  if (is_damaged) {
+    out += "Keep a copy of the store and look at these rows; then: sluice audit accept --rows A-B --reason \"...\"\n";
+  }
+  if (!state.copy_problem().empty()) absl::StrAppend(&out, state.copy_problem(), "\n");
   return out;
 }
 
@@ -225,7 +266,8 @@ std::string AuditText(const v1::ListAuditRowsResponse& reply, absl::TimeZone zon
     if (const std::string entitlement = TextOf(row.row(), "entitlement"); !entitlement.empty())
       absl::StrAppend(&what, " ", entitlement);
     table.Add({absl::StrCat(row.sequence()), TimeOf(row.row(), zone), TextOf(row.row(), "actor"), what,
-               TextOf(row.row(), "system"), WhomOf(row), HowOf(row)});
+               TextOf(row.row(), "system"), WhomOf(row),
+               row.damage().empty() ? HowOf(row) : absl::StrCat("DAMAGED: ", row.damage())});
   }
   return table.ToString();
 }

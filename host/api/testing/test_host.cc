@@ -5,10 +5,12 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "host/audit/chain.h"
 #include "host/base/status.h"
 #include "host/config/diff.h"
 #include "host/config/load.h"
 #include "host/config/parse_condition.h"
+#include "host/store/sqlite/database.h"
 #include "host/store/sqlite/sqlite_store.h"
 
 namespace sluice::api::testing {
@@ -109,6 +111,8 @@ TestHost::TestHost()
     std::abort();
   }
   running_ = loaded.configuration;
+  sealer_ = std::make_unique<app::Sealer>(store_.get(), audit::SealKey::LoadOrCreate(root_ + "/seal").value(), &clock_,
+                                          root_ + "/seals.jsonl");
   pool_ = std::make_unique<base::Pool>(8);
   engine::Context context;
   context.store = store_.get();
@@ -135,6 +139,7 @@ TestHost::~TestHost() {
   directory_.reset();
   pool_.reset();
   engine_.reset();
+  sealer_.reset();
   store_.reset();
   std::filesystem::remove_all(root_);
 }
@@ -251,6 +256,24 @@ absl::Status TestHost::StartPlugin(const std::string& system) {
   plugin_states_[system] = "ready";
   return absl::OkStatus();
 }
+
+void TestHost::EditStore(const std::string& sql) {
+  const absl::Status status = store::Database::Open({root_ + "/sluice.db", true, ""}).value()->RunScript(sql);
+  if (!status.ok()) std::abort();
+}
+
+absl::StatusOr<AuditState> TestHost::Audit(bool now) {
+  if (now) {
+    if (absl::Status status = sealer_->Check(); !status.ok() && !absl::IsDataLoss(status)) return status;
+  }
+  return sealer_->State();
+}
+
+absl::StatusOr<AuditState> TestHost::AcceptAuditDamage(const engine::Actor& actor, int64_t first, int64_t last) {
+  return sealer_->Accept(actor, first, last);
+}
+
+std::string TestHost::AuditRowDamage(const store::AuditRow& row) { return audit::FindContentDamage(row); }
 
 absl::Status TestHost::ExportAudit(int64_t from, const std::function<bool(const std::string& line)>& line) {
   ASSIGN_OR_RETURN(const auto rows, store_->LoadAudit(std::max<int64_t>(from, 1), 1000));

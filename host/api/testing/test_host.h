@@ -12,6 +12,7 @@
 
 #include "host/api/server.h"
 #include "host/api/testing/fake_system.h"
+#include "host/app/sealer.h"
 #include "host/base/clock.h"
 #include "host/base/pool.h"
 #include "host/config/testing.h"
@@ -26,6 +27,7 @@ class TestHost final : public Administration, public engine::Connectors {
 
   const std::string& folder() const { return folder_; }  // The configuration's.
   const std::string& socket() const { return socket_; }
+  void EditStore(const std::string& sql);  // Past the host, as somebody with the file could.
   FakeSystem& school() { return *school_; }
   FakeSystem& directory() { return *directory_; }
   engine::Engine& engine() { return *engine_; }
@@ -53,6 +55,9 @@ class TestHost final : public Administration, public engine::Connectors {
   std::vector<PluginStatus> Plugins() override;
   std::vector<PackageStatus> Packages() override;
   absl::Status StartPlugin(const std::string& system) override;
+  absl::StatusOr<AuditState> Audit(bool now) override;
+  absl::StatusOr<AuditState> AcceptAuditDamage(const engine::Actor& actor, int64_t first, int64_t last) override;
+  std::string AuditRowDamage(const store::AuditRow& row) override;
   absl::Status ExportAudit(int64_t from, const std::function<bool(const std::string& line)>& line) override;
 
   // Connectors.
@@ -73,6 +78,7 @@ class TestHost final : public Administration, public engine::Connectors {
   std::shared_ptr<const core::Configuration> running_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::string> plugin_states_ ABSL_GUARDED_BY(mutex_);
   std::atomic<int> export_lines_ = 0, exported_ = 0;
+  std::unique_ptr<app::Sealer> sealer_;
   std::unique_ptr<base::Pool> pool_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<Server> server_;

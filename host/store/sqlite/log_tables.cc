@@ -249,10 +249,11 @@ absl::StatusOr<std::vector<AuditRow>> ReadAudit(Database& database, int64_t from
 }
 
 absl::Status InsertSeal(Database& database, const Seal& seal) {
-  ASSIGN_OR_RETURN(const int64_t newest, database.Number(0, "SELECT max(sequence) FROM seals"));
-  if (seal.sequence <= newest) {
+  ASSIGN_OR_RETURN(const int64_t there,
+                   database.Number(0, "SELECT count(*) FROM seals WHERE sequence = ?", seal.sequence));
+  if (there > 0) {
     return absl::AlreadyExistsError(
-        absl::StrCat("the audit log is sealed up to row ", newest, " already; row ", seal.sequence, " needs no seal"));
+        absl::StrCat("there is a seal over row ", seal.sequence, " of the audit log already"));
   }
   return database.Run(
       "INSERT INTO seals (sequence, hash, time, key_id, signature, public_key) "

@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "host/audit/chain.h"
-#include "host/audit/seal.h"
+#include "host/audit/log_check.h"
 #include "host/store/sqlite/database.h"
 #include "host/store/sqlite/testing/store_fixture.h"
 
@@ -290,12 +290,13 @@ TEST_F(InStore, SealsAreKeptAndMadeOverTheStoredChain) {
   Write(commit);
   const auto key = *audit::SealKey::LoadOrCreate(absl::StrCat(folder_, "/seal"));
   const auto read = [&](int64_t from, int limit) { return store_->LoadAudit(from, limit); };
-  const auto seal = audit::MakeSeal(read, *store_->LoadSeals(), *key, kNow);
+  const auto judge = [&] { return audit::CheckLog(read, *store_->LoadSeals(), key->id())->Judge(); };
+  const auto seal = audit::MakeSeal(judge(), *key, kNow);
   ASSERT_TRUE(seal.ok() && seal->has_value()) << seal.status();
   EXPECT_TRUE(store_->WriteSeal(**seal).ok());
   EXPECT_EQ(store_->WriteSeal(**seal).code(), absl::StatusCode::kAlreadyExists);
   EXPECT_TRUE(audit::CheckSeal((*store_->LoadSeals())[0]).ok());
-  EXPECT_FALSE(audit::MakeSeal(read, *store_->LoadSeals(), *key, kNow)->has_value());
+  EXPECT_FALSE(audit::MakeSeal(judge(), *key, kNow)->has_value());
 }
 
 TEST_F(InStore, RowsOfTheAuditLogCannotBeChangedByAccident) {

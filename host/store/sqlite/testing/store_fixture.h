@@ -171,7 +171,7 @@ inline Operation MakeOperation(const std::string& id, Operation::State state, in
 
 inline audit::Entry MakeEntry(const std::string& action) {
   audit::Entry entry;
-  entry.time = kNow;
+  entry.time = kNow + absl::Nanoseconds(789);  // Finer than what is hashed and stored.
   entry.actor = "host";
   entry.action = action;
   entry.changes = {{"person-1", "sn", core::Value::Empty(), core::Value::Text("Bakker")}};

@@ -106,6 +106,8 @@ struct TargetClass {
   std::map<std::string, TargetAttribute> attributes;
   std::string label_attribute;
   uint32_t password_min_length = 0, password_max_length = 0, password_min_kinds = 0;  // 0: the target does not say.
+  bool joins = false;          // Of a relation: changes of one object are written together.
+  uint32_t max_in_flight = 0;  // Operations that may be under way at once; 0: not limited.
 };
 struct TargetSchema {
   std::map<std::string, TargetClass> classes;

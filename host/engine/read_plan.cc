@@ -97,6 +97,8 @@ core::TargetSchema ToTargetSchema(const SystemSchema& schema) {
     known.password_min_length = info.password_min_length;
     known.password_max_length = info.password_max_length;
     known.password_min_kinds = info.password_min_kinds;
+    known.joins = info.joins;
+    known.max_in_flight = info.max_in_flight;
     for (const AttributeInfo& attribute : info.attributes) {
       known.attributes[attribute.name] = {attribute.unique_in,          attribute.max_length,
                                           attribute.allowed_characters, attribute.multi_valued,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -23,8 +24,8 @@ constexpr std::array<OperationKind, 10> kPhases = {
     OperationKind::kUpdate,  OperationKind::kEnable,        OperationKind::kGrant,          OperationKind::kRevoke,
     OperationKind::kDelete,  OperationKind::kDeleteResource};
 
-constexpr size_t kBatch = 100;         // Operations in one write-ahead transaction.
-constexpr size_t kMostUnderWay = 500;  // Sent and without a result; also the most that are verified at once.
+constexpr size_t kBatch = 100;         // Operations in one write-ahead transaction; of those that are joined,
+constexpr size_t kMostUnderWay = 500;  // all: sent and without a result, which is also the most verified at once.
 constexpr int kMostBreaks = 5;         // Streams that broke with operations under way, in one run.
 
 bool MayReturn(Reason reason) {
@@ -152,7 +153,7 @@ void SystemEnforcement::Step() {
     }
     if (ledger_.has_credentials()) {
       SendCredentials();
-    } else if (!queue_.empty() && ledger_.under_way() + kBatch <= kMostUnderWay) {
+    } else if (!queue_.empty() && ledger_.under_way() + std::min(pace_.batch, queue_.size()) <= pace_.most_under_way) {
       SendBatch();
     } else {
       if (queue_.empty() && stream_ != nullptr && !has_flushed_) {
@@ -191,8 +192,39 @@ bool SystemEnforcement::NextPhase() {
       stored.written = context_.clock->Now();
       queue_.push_back(std::move(stored));
     }
+    SetPace();
   }
   return !queue_.empty();
+}
+
+// As the classes of this phase allow. Changes of one object's members that the connector writes together are sent one
+// object after the other, and as many at once as may be under way.
+void SystemEnforcement::SetPace() {
+  pace_ = {kBatch, kMostUnderWay};
+  const auto schema = world_.state->schemas.find(work_.system);
+  if (schema == world_.state->schemas.end()) return;
+  bool joins = !queue_.empty();
+  for (const store::Operation& stored : queue_) {
+    const bool is_of_members =
+        stored.planned.kind == OperationKind::kGrant || stored.planned.kind == OperationKind::kRevoke;
+    std::string object_class = stored.planned.object_class;
+    if (is_of_members) {
+      const auto relation = schema->second.relations.find(object_class);
+      if (relation != schema->second.relations.end()) object_class = relation->second.relation_class;
+    }
+    const auto known = schema->second.classes.find(object_class);
+    joins &= is_of_members && known != schema->second.classes.end() && known->second.joins;
+    if (known == schema->second.classes.end() || known->second.max_in_flight == 0) continue;
+    pace_.most_under_way = std::min<size_t>(pace_.most_under_way, known->second.max_in_flight);
+  }
+  if (joins) {
+    pace_.batch = kMostUnderWay;
+    std::stable_sort(queue_.begin(), queue_.end(), [](const store::Operation& a, const store::Operation& b) {
+      return std::tie(a.planned.permission_id, a.planned.entitlement) <
+             std::tie(b.planned.permission_id, b.planned.entitlement);
+    });
+  }
+  pace_.batch = std::min(pace_.batch, pace_.most_under_way);
 }
 
 bool SystemEnforcement::OpenStream() {
@@ -210,7 +242,7 @@ bool SystemEnforcement::OpenStream() {
 void SystemEnforcement::SendBatch() {
   if (!OpenStream()) return;
   std::vector<store::Operation> batch;
-  while (!queue_.empty() && batch.size() < kBatch) {
+  while (!queue_.empty() && batch.size() < pace_.batch) {
     batch.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }

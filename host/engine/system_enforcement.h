@@ -56,6 +56,7 @@ class SystemEnforcement final : public ApplySink, public std::enable_shared_from
   void Step();
   bool SettleDoubts();
   bool NextPhase();
+  void SetPace();
   bool IsReady(const core::PlannedOperation& operation) const;
   void SendBatch();
   void SendAhead(std::vector<TargetOperation> operations, absl::Time lease_until);
@@ -86,6 +87,10 @@ class SystemEnforcement final : public ApplySink, public std::enable_shared_from
   Done done_;
 
   OperationLedger ledger_;
+  struct Pace {
+    size_t batch = 1, most_under_way = 1;  // Operations sent at once; sent and without a result.
+  };
+  Pace pace_;
   size_t phase_ = 0;
   std::deque<store::Operation> queue_;     // Of this phase, not sent yet.
   std::vector<TargetResult> unavailable_;  // Not reached, or not sent: the end of the stream says which.

@@ -1,4 +1,5 @@
 // What comes before sending: names, secrets, and the row that says "sent".
+#include <algorithm>
 #include <cstddef>
 #include <iterator>
 
@@ -88,6 +89,15 @@ std::string OperationLedger::MakePassword(const store::Operation& stored) {
   core::TargetClass policy;
   const auto& classes = state_.schema().classes;
   if (auto found = classes.find(stored.planned.object_class); found != classes.end()) policy = found->second;
+  // One that was refused is followed by a longer one: the target may not show all of its policy.
+  constexpr uint32_t kShortest = 14, kLonger = 6;
+  if (auto refused = passwords_.find(stored.planned.id); refused != passwords_.end()) {
+    policy.password_min_length =
+        std::max(policy.password_min_length, kShortest) + kLonger * static_cast<uint32_t>(refused->second);
+    if (policy.password_max_length > 0) {
+      policy.password_min_length = std::min(policy.password_min_length, policy.password_max_length);
+    }
+  }
   return context_.vault->MakePassword(policy, names);
 }
 

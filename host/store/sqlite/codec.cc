@@ -86,7 +86,9 @@ json ClassJson(const core::TargetClass& target_class) {
           {"label_attribute", target_class.label_attribute},
           {"password_min_length", target_class.password_min_length},
           {"password_max_length", target_class.password_max_length},
-          {"password_min_kinds", target_class.password_min_kinds}};
+          {"password_min_kinds", target_class.password_min_kinds},
+          {"joins", target_class.joins},
+          {"max_in_flight", target_class.max_in_flight}};
 }
 
 core::TargetClass ClassFromJson(const json& from) {
@@ -98,6 +100,8 @@ core::TargetClass ClassFromJson(const json& from) {
   target_class.password_min_length = from.at("password_min_length").get<uint32_t>();
   target_class.password_max_length = from.at("password_max_length").get<uint32_t>();
   target_class.password_min_kinds = from.at("password_min_kinds").get<uint32_t>();
+  target_class.joins = from.value("joins", false);
+  target_class.max_in_flight = from.value("max_in_flight", 0u);
   return target_class;
 }
 

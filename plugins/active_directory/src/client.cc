@@ -20,6 +20,7 @@ namespace {
 constexpr int kReadAttempts = 4;
 constexpr absl::Duration kTick = absl::Milliseconds(50);  // A half-written request is flushed by the next call only.
 constexpr absl::Duration kSilence = absl::Seconds(10);
+constexpr absl::Duration kShortestRest = absl::Milliseconds(100), kLongestRest = absl::Seconds(2);
 
 }  // namespace
 
@@ -93,6 +94,8 @@ struct Client::Job {
   size_t index = 0;
   absl::Time deadline;
   int attempts = 0;
+  absl::Time busy_since = absl::InfiniteFuture(), rests_until = absl::InfinitePast();
+  absl::Duration rest = absl::ZeroDuration();
   Response response;  // Collects entries while the search is under way.
 };
 
@@ -163,6 +166,7 @@ void Client::Own() {
       if (ending_) break;
     }
     ExpireOverdue();
+    WakeRested();
     if (wire_ != nullptr)
       Receive();  // First: an idle connection that was closed is found before anything is sent on it.
     if (!waiting_.empty() && (wire_ != nullptr || Connect())) SendWindow();
@@ -221,6 +225,8 @@ void Client::ConnectFailed(const absl::Status& why) {
 
 void Client::FailWaiting(const absl::Status& why) {
   TakeQueued();
+  for (auto& job : resting_) waiting_.push_back(std::move(job));
+  resting_.clear();
   for (auto& job : waiting_) {
     Response response;
     response.fate = Fate::kNotSent;
@@ -333,7 +339,29 @@ void Client::Accept(LDAPMessage* message) {
   auto job = std::move(found->second);
   under_way_.erase(found);
   Response done = std::move(job->response);
-  Finish(std::move(job), std::move(done));
+  if (!Rests(job, done)) Finish(std::move(job), std::move(done));
+}
+
+// A server that is too busy, or on its way down or up, has not done it: it is asked again, later and later.
+bool Client::Rests(std::unique_ptr<Job>& job, const Response& response) {
+  if (response.code != LDAP_BUSY && response.code != LDAP_UNAVAILABLE) return false;
+  const absl::Time now = absl::Now();
+  job->busy_since = std::min(job->busy_since, now);
+  job->rest = std::clamp(job->rest * 2, kShortestRest, kLongestRest);
+  job->rests_until = now + job->rest;
+  const absl::Time last = std::min(job->deadline, job->busy_since + options_.patience);
+  if (job->rests_until > last) return false;
+  resting_.push_back(std::move(job));
+  return true;
+}
+
+void Client::WakeRested() {
+  const absl::Time now = absl::Now();
+  std::erase_if(resting_, [&](std::unique_ptr<Job>& job) {
+    if (job->rests_until > now) return false;
+    waiting_.push_back(std::move(job));
+    return true;
+  });
 }
 
 // Answers what was under way: a read is asked again, a write is in doubt.
@@ -392,7 +420,7 @@ void Client::ExpireOverdue() {
 void Client::WaitForWork() {
   // Longest when nothing is under way; an idle connection that closes wakes us by its descriptor.
   absl::Duration longest = absl::Seconds(30);
-  if (!under_way_.empty()) longest = kTick;
+  if (!under_way_.empty() || !resting_.empty()) longest = kTick;
   if (!waiting_.empty())
     longest = wire_ != nullptr ? kTick : std::clamp(next_try_ - absl::Now(), absl::Milliseconds(1), kTick);
   pollfd wait[2] = {{wake_, POLLIN, 0}, {wire_ == nullptr ? -1 : wire_->connection.descriptor(), POLLIN, 0}};

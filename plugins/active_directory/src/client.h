@@ -1,7 +1,8 @@
 // Requests to one directory over one connection, pipelined: a window of them is under way, answers come in any order.
 // One owner thread per client makes the connection (and a new one when it is lost), sends, polls and receives; every
 // other thread only queues and waits. What becomes of a request is always certain to the caller: answered, never sent,
-// or in doubt (sent, and the answer lost). A lost read is asked again; a write never is.
+// or in doubt (sent, and the answer lost). A lost read is asked again; a write never is. What a server answers with
+// "busy" it has not done: that is asked again, for a while.
 #pragma once
 
 #include <cstdint>
@@ -84,7 +85,7 @@ class Client {
     Credentials credentials;
     int window = 32;
     absl::Duration connect_timeout = absl::Seconds(10);
-    absl::Duration patience = absl::Seconds(15);  // How long requests wait for a lost server to come back.
+    absl::Duration patience = absl::Seconds(15);  // How long requests wait for a server that is lost, or busy.
   };
 
   explicit Client(Options options);
@@ -110,6 +111,8 @@ class Client {
   int SendOne(Job& job, int& message_id);
   void Receive();
   void Accept(LDAPMessage* message);
+  bool Rests(std::unique_ptr<Job>& job, const Response& response);
+  void WakeRested();
   void Lose(const absl::Status& why);
   void ExpireOverdue();
   void WaitForWork();
@@ -124,6 +127,7 @@ class Client {
 
   // The owner thread's.
   std::deque<std::unique_ptr<Job>> waiting_;
+  std::vector<std::unique_ptr<Job>> resting_;  // Answered with "busy".
   std::map<int, std::unique_ptr<Job>> under_way_;
   std::unique_ptr<Wire> wire_;
   uint64_t connections_ = 0;

@@ -169,7 +169,24 @@ absl::StatusOr<PasswordRules> Directory::ReadPasswordRules() {
   if (!absl::SimpleAtoi(domain.entries[0].First("minpwdlength"), &rules.min_length)) rules.min_length = 0;
   if (!absl::SimpleAtoi(domain.entries[0].First("pwdproperties"), &properties)) properties = 0;
   rules.complex = (properties & 1) != 0;
+  AddFineGrainedRules(rules);
   return rules;
+}
+
+// Password settings objects hold for groups, the one of all users among them: what the strictest asks is good enough
+// for everybody. Usually only administrators may read them; a password that is refused is made longer by the host.
+void Directory::AddFineGrainedRules(PasswordRules& rules) {
+  const Response settings = client_.RunOne(Request::Search(
+      absl::StrCat("CN=Password Settings Container,CN=System,", layout_.base.ToString()), LDAP_SCOPE_ONELEVEL,
+      "(msDS-PSOAppliesTo=*)", {"msDS-MinimumPasswordLength", "msDS-PasswordComplexityEnabled"}));
+  if (!settings.ok()) return;
+  for (const Entry& entry : settings.entries) {
+    uint32_t length = 0;
+    if (absl::SimpleAtoi(entry.First("msds-minimumpasswordlength"), &length)) {
+      rules.min_length = std::max(rules.min_length, length);
+    }
+    rules.complex |= absl::EqualsIgnoreCase(entry.First("msds-passwordcomplexityenabled"), "TRUE");
+  }
 }
 
 absl::Status Directory::List(const Dn& base, const std::string& filter, const std::vector<std::string>& attributes,

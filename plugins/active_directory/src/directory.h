@@ -86,6 +86,8 @@ class Directory {
   Containers& containers() { return containers_; }
 
  private:
+  void AddFineGrainedRules(PasswordRules& rules);
+
   const Layout layout_;
   Client client_;
   Containers containers_;

@@ -1,6 +1,7 @@
 // Members of groups: grants and revocations of one group are joined into few modifies. A directory refuses a whole
 // modify when one of its values is already so, or not there: then what the group really holds is read, in bulk, and the
-// rest is sent again; only what is still refused is halved until the one that is to blame stands alone.
+// rest is sent again; only what is still refused is halved until the one that is to blame stands alone. A group that is
+// full takes what it can: the second half waits for the first, and once one alone is refused, so are all.
 #include <utility>
 
 #include "plugins/active_directory/src/refusal.h"
@@ -39,6 +40,7 @@ struct Writer::Chunk {
   bool grant = true;
   bool checked = false;  // What the group holds was read: what is refused now is refused for another reason.
   Works works;
+  Works rest;  // To be sent when `works` were taken.
 };
 
 void Writer::ChangeMembers(const Works& works) {
@@ -57,7 +59,8 @@ void Writer::ChangeMembers(const Works& works) {
       chunks.push_back(Chunk{key.first,
                              key.second,
                              false,
-                             {some.begin() + at, some.begin() + std::min(some.size(), at + kMembersInOneModify)}});
+                             {some.begin() + at, some.begin() + std::min(some.size(), at + kMembersInOneModify)},
+                             {}});
     }
   }
   while (!chunks.empty()) SendChunks(chunks);
@@ -78,19 +81,25 @@ void Writer::SendChunks(std::vector<Chunk>& chunks) {
 }
 
 void Writer::AcceptChunk(Chunk& chunk, const Response& response, std::vector<Chunk>& again) {
+  const auto go_on_with_rest = [&] {
+    if (!chunk.rest.empty()) again.push_back(Chunk{chunk.group, chunk.grant, true, std::move(chunk.rest), {}});
+  };
   if (response.ok()) {
     for (Work* work : chunk.works) work->Finish(Done(*work->operation, true));
-    return;
+    return go_on_with_rest();
   }
   if (response.fate != Fate::kAnswered) {
     for (Work* work : chunk.works) FinishUnanswered(*work, response);
-    return;
+    return go_on_with_rest();
   }
   Error error = ErrorOf(response, "the change of the group's members");
   const bool about_everything =
       error.reason == Reason::kUnavailable || error.reason == Reason::kAuth || error.reason == Reason::kForbidden;
-  if (about_everything) {
+  const Trouble trouble = TroubleOf(response);
+  const bool is_full = trouble == Trouble::kFull;
+  if (about_everything || (is_full && chunk.works.size() == 1)) {
     for (Work* work : chunk.works) work->Finish(Result::Failed(error));
+    for (Work* work : chunk.rest) work->Finish(Result::Failed(error));
     return;
   }
   if (!chunk.checked) {
@@ -99,12 +108,18 @@ void Writer::AcceptChunk(Chunk& chunk, const Response& response, std::vector<Chu
   }
   if (chunk.works.size() > 1) {
     const auto middle = chunk.works.begin() + chunk.works.size() / 2;
-    again.push_back(Chunk{chunk.group, chunk.grant, true, {chunk.works.begin(), middle}});
-    again.push_back(Chunk{chunk.group, chunk.grant, true, {middle, chunk.works.end()}});
-    return;
+    Works second(middle, chunk.works.end());
+    if (is_full) {
+      second.insert(second.end(), chunk.rest.begin(), chunk.rest.end());
+      again.push_back(Chunk{chunk.group, chunk.grant, true, {chunk.works.begin(), middle}, std::move(second)});
+      return;
+    }
+    again.push_back(Chunk{chunk.group, chunk.grant, true, {chunk.works.begin(), middle}, {}});
+    again.push_back(Chunk{chunk.group, chunk.grant, true, std::move(second), {}});
+    return go_on_with_rest();
   }
+  go_on_with_rest();
   Work& work = *chunk.works[0];
-  const Trouble trouble = TroubleOf(response);
   // "Is there already" although the list does not show it: the group is the account's primary one.
   const bool already =
       chunk.grant ? trouble == Trouble::kTaken || trouble == Trouble::kAlreadyMember : trouble == Trouble::kNoMember;
@@ -123,7 +138,7 @@ void Writer::CheckChunk(Chunk& chunk, std::vector<Chunk>& again) {
   for (const Work* work : chunk.works) accounts.insert(work->operation->object_id);
   bool group_there = false;
   const auto members = ReadMembers(chunk.group, accounts, group_there);
-  Chunk rest{chunk.group, chunk.grant, true, {}};
+  Chunk rest{chunk.group, chunk.grant, true, {}, std::move(chunk.rest)};
   for (Work* work : chunk.works) {
     const Operation& operation = *work->operation;
     if (!members.ok()) {
@@ -141,6 +156,7 @@ void Writer::CheckChunk(Chunk& chunk, std::vector<Chunk>& again) {
       rest.works.push_back(work);
     }
   }
+  if (rest.works.empty()) std::swap(rest.works, rest.rest);
   if (!rest.works.empty()) again.push_back(std::move(rest));
 }
 

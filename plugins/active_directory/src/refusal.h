@@ -23,6 +23,7 @@ enum class Trouble {
   kMemberMissing,  // The account that should become a member is not there.
   kStale,          // A value that we expected was not there.
   kHasChildren,
+  kFull,  // The object takes no more values, or not so many at once.
 };
 
 // The Windows error number at the start of the text.

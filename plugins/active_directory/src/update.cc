@@ -89,7 +89,9 @@ void Writer::UpdateRound(const Works& works, bool last) {
     return;
   }
   std::vector<Updating> updates;
-  PrepareUpdates(works, *found, **schema, updates);
+  Works unseen;
+  PrepareUpdates(works, *found, **schema, updates, unseen);
+  FinishUnseen(unseen);
   EnsureTargets(updates);
   RunStep(updates, 0, last);
   RunStep(updates, 1, last);
@@ -98,13 +100,13 @@ void Writer::UpdateRound(const Works& works, bool last) {
 }
 
 void Writer::PrepareUpdates(const Works& works, const std::map<std::string, Entry>& found,
-                            const DirectorySchema& schema, std::vector<Updating>& updates) {
+                            const DirectorySchema& schema, std::vector<Updating>& updates, Works& unseen) {
   using Step = Updating::Step;
   for (Work* work : works) {
     const Operation& operation = *work->operation;
     const auto entry = found.find(operation.object_id);
     if (entry == found.end() || !IsOfClass(entry->second, operation.object_class)) {
-      work->Finish(ResultOfGone(operation));
+      unseen.push_back(work);
       continue;
     }
     auto plan = PlanUpdate(operation, entry->second, WantsEnabled(operation.action), schema, directory_.layout().base);
@@ -120,6 +122,44 @@ void Writer::PrepareUpdates(const Works& works, const std::map<std::string, Entr
                           Step::kRename);
     }
     updates.push_back(std::move(update));
+  }
+}
+
+// "Not there" is believed where one can look: when the place in which the object stood last shows itself. Otherwise the
+// right to read may be gone, and what was to be shut out would count as shut out.
+void Writer::FinishUnseen(const Works& works) {
+  std::map<std::string, std::string> places;  // Key -> name.
+  const auto place_of = [&](const Operation& operation) {
+    auto name = Dn::Parse(operation.object_name);
+    const Dn& base = directory_.layout().base;
+    if (!name.ok() || !name->IsWithin(base) || name->parts().size() <= base.parts().size() + 1) return Dn();
+    return name->Parent();
+  };
+  for (const Work* work : works) {
+    if (const Dn place = place_of(*work->operation); !place.empty()) places[place.Key()] = place.ToString();
+  }
+  std::vector<Request> requests;
+  for (const auto& [key, name] : places)
+    requests.push_back(Request::Search(name, LDAP_SCOPE_BASE, "(objectClass=*)", {"objectClass"}));
+  const std::vector<Response> responses = directory_.client().Run(std::move(requests), Timeout());
+  std::map<std::string, const Response*> by_place;
+  size_t at = 0;
+  for (const auto& [key, name] : places) by_place[key] = &responses[at++];
+  for (Work* work : works) {
+    const Operation& operation = *work->operation;
+    const auto place = by_place.find(place_of(operation).Key());
+    if (place == by_place.end() || (place->second->ok() && !place->second->entries.empty())) {
+      work->Finish(ResultOfGone(operation));
+    } else if (place->second->fate != Fate::kAnswered) {
+      work->Finish(Result::Failed(ErrorOf(place->second->status)));
+    } else {
+      work->Finish(
+          Result::Failed(Error(Reason::kForbidden, "AD-044",
+                               absl::StrCat("neither the ", operation.object_class,
+                                            " nor the place where it stood can be seen: the "
+                                            "container is gone, or the service account may not read it any more"))
+                             .Object(operation.object_class, operation.object_id)));
+    }
   }
 }
 
@@ -271,12 +311,13 @@ void Writer::Delete(const Works& works) {
     for (Work* work : works) work->Finish(Result::Failed(found.status()));
     return;
   }
+  Works unseen;
   for (Work* work : works) {
     const auto entry = found->find(work->operation->object_id);
     // The id of something else than what the host means is never deleted.
-    if (entry == found->end() || !IsOfClass(entry->second, work->operation->object_class))
-      work->Finish(ResultOfGone(*work->operation));
+    if (entry == found->end() || !IsOfClass(entry->second, work->operation->object_class)) unseen.push_back(work);
   }
+  FinishUnseen(unseen);
   // An account can hold objects of its own (devices that synchronise mail): it goes with them, at the second try.
   for (const bool with_children : {false, true}) {
     std::vector<Request> requests;

@@ -55,7 +55,7 @@ class Writer {
   void Update(const Works& works);
   void UpdateRound(const Works& works, bool last);
   void PrepareUpdates(const Works& works, const std::map<std::string, Entry>& found, const DirectorySchema& schema,
-                      std::vector<Updating>& updates);
+                      std::vector<Updating>& updates, Works& unseen);
   void EnsureTargets(std::vector<Updating>& updates);
   void RunStep(std::vector<Updating>& updates, size_t number, bool last);
   void AcceptStep(Updating& update, const Response& response, bool is_rename, bool last);
@@ -85,6 +85,9 @@ class Writer {
   connector::Verdict VerifyOne(const connector::Operation& operation, const std::map<std::string, Entry>& found,
                                const DirectorySchema& schema);
   std::map<std::string, connector::Verdict> VerifyMembers(const std::vector<const connector::Operation*>& operations);
+
+  // Objects that a search by id does not show: gone, or where the service account may not look any more.
+  void FinishUnseen(const Works& works);
 
   // True (and the work is finished) when the answer is lost or was never asked for.
   static bool FinishUnanswered(Work& work, const Response& response);

@@ -52,6 +52,8 @@ constexpr Case kCases[] = {
     {50, "00002098: SecErr: DSID-03150F94, problem 4003 (INSUFF_ACCESS_RIGHTS)", Reason::kForbidden, Trouble::kNone,
      "LDAP 50 00002098"},
     {66, "00002015: UpdErr", Reason::kConflict, Trouble::kHasChildren, "LDAP 66 00002015"},
+    {11, "00002024: SvcErr: DSID-02050B5F, problem 5008 (ADMIN_LIMIT_EXCEEDED)", Reason::kQuota, Trouble::kFull,
+     "LDAP 11 00002024"},
     {51, "", Reason::kUnavailable, Trouble::kNone, "LDAP 51"},
     {52, "", Reason::kUnavailable, Trouble::kNone, "LDAP 52"},
     {1, "000004DC: LdapErr: DSID-0C090A5C, comment: a successful bind must be completed", Reason::kAuth, Trouble::kNone,

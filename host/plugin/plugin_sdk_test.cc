@@ -69,7 +69,7 @@ class PluginSdkTest : public ::testing::Test {
     Make(fault);
     auto sink = std::make_shared<Sink>();
     engine::ReadPlan plan;
-    plan.classes = {{"person", {"name", "tags"}}};
+    plan.classes = {{"pupil", {"name", "tags"}}};
     plan.as_of = absl::CivilDay(2026, 11, 24);
     router_->Find("bad")->Import(plan, sink);
     EXPECT_TRUE(sink->done.WaitForNotificationWithTimeout(kPatience));

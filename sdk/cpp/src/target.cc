@@ -107,6 +107,23 @@ bool IgnoresCase(const Description* description, const std::string& object_class
   return false;
 }
 
+// What only one object can have: by that a created one is found when there is nothing to correlate by.
+std::vector<Match> UniqueOf(const Description* description, const Operation& operation) {
+  std::vector<Match> matches;
+  if (description == nullptr) return matches;
+  for (const ObjectClass& c : description->classes) {
+    if (c.name != operation.object_class) continue;
+    for (const Attribute& a : c.attributes) {
+      if (a.unique_in.empty() || !a.readable) continue;
+      for (const Delta& delta : operation.deltas) {
+        if (delta.attribute == a.name && delta.kind == Delta::Kind::kReplace && delta.value.has_value())
+          matches.push_back({a.name, delta.value});
+      }
+    }
+  }
+  return matches;
+}
+
 struct Comparison {
   std::vector<Change> changes;
   bool has_secret = false;  // It cannot be compared.
@@ -250,8 +267,8 @@ Verdict Target::Verify(const Operation& operation) {
   }
   Key key{operation.object_id, {}};
   if (operation.action == Action::kCreate) {
-    if (operation.correlate.empty()) return Verdict::Unknown(unknown);
-    key.match = operation.correlate;
+    key.match = operation.correlate.empty() ? UniqueOf(description(), operation) : operation.correlate;
+    if (key.match.empty()) return Verdict::Unknown(unknown);
   }
   auto found =
       ReadOne(*this, operation.object_class, std::move(key), ReadableOf(operation.deltas), operation.cancellation);
@@ -263,7 +280,12 @@ Verdict Target::Verify(const Operation& operation) {
   if (found->records.size() > 1) return Verdict::Unknown(Ambiguous(operation, found->records));
   Result result = Result::Applied(found->records.front().id()).Named(found->records.front().name());
   result.precondition = found->preconditions.front();
-  if (operation.action == Action::kCreate) return Verdict::Done(std::move(result));
+  if (operation.action == Action::kCreate) {
+    // Who only has the same name is somebody else.
+    const bool is_it =
+        !operation.correlate.empty() || Compare(description(), operation, found->records.front()).changes.empty();
+    return is_it ? Verdict::Done(std::move(result)) : Verdict::NotDone();
+  }
   if (operation.action != Action::kUpdate || operation.deltas.empty()) return Verdict::Unknown(unknown);
   const Comparison comparison = Compare(description(), operation, found->records.front());
   if (!comparison.changes.empty()) return Verdict::NotDone();

@@ -81,13 +81,13 @@ class Bad final : public Target {
         .With(Setting::Integer("people").Label("How many people there are").Default(10).Min(0))
         .With(Setting::Choice("colour", {"red", "green"}).Default("red"))
         .With(Setting::Secret("password").Label("A secret that must not be seen"))
-        .With(ObjectClass::Person("person")
+        .With(ObjectClass::Person("pupil")
                   .Text("name", Privacy::kSensitive)
                   .Text("number")
                   .Date("born", Privacy::kSensitive)
                   .With(Attribute::Text("tags").Multi()))
-        .With(ObjectClass::Contract("contract", "person")
-                  .Reference("person", "person")
+        .With(ObjectClass::Contract("place", "pupil")
+                  .Reference("pupil", "pupil")
                   .Text("department")
                   .Date("start")
                   .Date("end"))
@@ -99,7 +99,7 @@ class Bad final : public Target {
                 .With(Attribute::Text("number").Writable())
                 .With(Attribute::Text("tags").Multi().Writable())
                 .With(Attribute::Flag("enabled"))
-                .With(Attribute::Secret("password"))
+                .With(Attribute::Secret("initial_password"))
                 .Can({Action::kCreate, Action::kUpdate, Action::kEnable, Action::kDisable, Action::kDelete,
                       Action::kGrant, Action::kRevoke, Action::kSetCredential})
                 .Written(writing))
@@ -137,6 +137,7 @@ class Bad final : public Target {
   }
 
   absl::Status Import(const ImportRequest& request, RecordWriter& out) override {
+    directory_->Note("import");
     const std::string fault = Fault("import");
     if (fault == "crash") Crash();
     if (fault == "hang") Hang();
@@ -223,14 +224,14 @@ class Bad final : public Target {
       if (i - 1 == stop_after) Crash();
       if (is_slow && !request.cancellation.Sleep(absl::Milliseconds(NumberAfter(fault, 100))))
         return ErrorNamed("CANCELLED");
-      Record person("person", absl::StrCat("p-", i));
+      Record person("pupil", absl::StrCat("p-", i));
       person.Set("name", absl::StrCat("Person ", i)).Set("number", absl::StrCat(1000 + i));
       person.SetDate("born", absl::CivilDay(2010, 1, 1) + i % 365)
           .SetList("tags", {"pupil", absl::StrCat("year ", i % 6 + 1)});
       if (fault == "huge" && i == 1) person.Set("name", std::string(size_t{5} << 20, 'x'));
       if (auto status = out.Add(person); !status.ok()) return status;
-      Record contract("contract", absl::StrCat("c-", i));
-      contract.SetReference("person", "person", person.id()).Set("department", absl::StrCat("class ", i % 4 + 1));
+      Record contract("place", absl::StrCat("c-", i));
+      contract.SetReference("pupil", "pupil", person.id()).Set("department", absl::StrCat("class ", i % 4 + 1));
       contract.SetDate("start", absl::CivilDay(2025, 8, 1)).SetEmpty("end");
       if (auto status = out.Add(contract); !status.ok()) return status;
     }

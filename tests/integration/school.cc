@@ -110,15 +110,28 @@ bool Await(const std::function<bool()>& condition, int seconds) {
 }
 
 void Host::Start() {
-  process_ = Spawn(Program("sluiced"),
-                   {"--config", place_.folder, "--state", place_.state, "--socket", place_.socket, "--plugins",
-                    place_.plugins, "--clock", place_.clock},
+  std::string last_words;
+  if (!TryStart(&last_words)) Fail("sluiced did not start:\n" + last_words);
+}
+
+bool Host::TryStart(std::string* last_words) {
+  std::vector<std::string> arguments = {"--config",    place_.folder, "--state",      place_.state, "--socket",
+                                        place_.socket, "--plugins",   place_.plugins, "--clock",    place_.clock};
+  arguments.insert(arguments.end(), place_.arguments.begin(), place_.arguments.end());
+  process_ = Spawn(absl::StrCat(Environment("SLUICE_BINARY_DIR"), "/", place_.program), std::move(arguments),
                    place_.environment, place_.log, place_.log);
-  const auto answers_or_ended = [this] {
-    return Answers(place_.socket) || process_->WaitForEnd(absl::ZeroDuration()).has_value();
-  };
-  if (!Await(answers_or_ended) || process_->WaitForEnd(absl::ZeroDuration()).has_value())
-    Fail("sluiced did not start:\n" + Tail(ReadFile(place_.log), 20));
+  const auto has_ended = [this] { return process_->WaitForEnd(absl::ZeroDuration()).has_value(); };
+  if (Await([&] { return Answers(place_.socket) || has_ended(); }) && !has_ended()) return true;
+  if (last_words != nullptr) *last_words = Tail(ReadFile(place_.log), 20);
+  Kill();
+  return false;
+}
+
+bool Host::AwaitEnd(int seconds) {
+  if (!process_->WaitForEnd(absl::Seconds(seconds)).has_value()) return false;
+  process_->Reap();
+  process_.reset();
+  return true;
 }
 
 void Host::Stop() {
@@ -168,6 +181,7 @@ School::School(const SchoolOptions& options) : root_(MakeRoot()) {
   WriteFolder();
   for (const SchoolOptions::Edit& edit : options.edits) Edit(edit);
   host_ = std::make_unique<Host>(PlaceFor("host"));
+  host_->place().arguments = options.arguments;
   host_->Start();
 }
 

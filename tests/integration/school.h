@@ -32,6 +32,8 @@ struct Answer {
 struct HostPlace {
   std::string folder, socket, state, log, clock, plugins;
   std::map<std::string, std::string> environment;
+  std::string program = "bin/sluiced";  // In the build folder.
+  std::vector<std::string> arguments;   // Further ones.
 };
 
 // One `sluiced`, started and ended as a test wants.
@@ -41,11 +43,17 @@ class Host {
 
   // Returns when the socket answers.
   void Start();
+  // When the socket answers, or it has ended: then false, and `last_words` is what it said last.
+  bool TryStart(std::string* last_words = nullptr);
   void Stop();  // SIGTERM.
   void Kill();  // SIGKILL.
+  // Waits until it has ended by itself; false when it did not within `seconds`.
+  bool AwaitEnd(int seconds);
+  void Signal(int signal) { process_->Signal(signal); }
   bool IsRunning() const { return process_ != nullptr; }
   pid_t pid() const { return process_->pid(); }
   const HostPlace& place() const { return place_; }
+  HostPlace& place() { return place_; }  // For the next start.
 
   // `sluice ARGUMENTS --json`, to its end.
   Answer Run(std::vector<std::string> arguments) const;
@@ -58,6 +66,7 @@ class Host {
 };
 
 struct SchoolOptions {
+  std::vector<std::string> arguments;  // Further ones of the host.
   int pupils = 60, staff = 12, locations = 3, seed = 7;
   std::string time = "2026-11-24T03:30:00+01:00";
   // Before the first start: file in the configuration folder, what stands there once, what stands there instead.

@@ -85,6 +85,7 @@ absl::StatusOr<std::string> Enforcer::StartAfterRecovery(const std::string& acto
 
 absl::StatusOr<std::string> Enforcer::Recover(const std::string& actor, World world,
                                               std::vector<store::Operation> open) {
+  if (runs_.HasActive("enforce")) return absl::AbortedError("an enforcement is under way, which verifies what is open");
   ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, Begin("verify", actor, ""));
   {
     absl::MutexLock lock(&mutex_);

@@ -76,6 +76,7 @@ int main(int argc, char** argv) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // Before any thread is made: they all inherit it.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // A file that may not grow is an error to be told, not an end.
 
   auto started = sluice::app::App::Start(options);
   if (!started.ok()) {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -20,6 +21,7 @@ namespace sluice::app {
 namespace {
 
 constexpr int kThreads = 16;
+constexpr absl::Duration kLeastHealth = absl::Milliseconds(250);
 constexpr absl::Duration kStopPatience = absl::Seconds(10);  // For what is under way in the targets.
 constexpr absl::Duration kSealEvery = absl::Minutes(1);
 
@@ -62,6 +64,9 @@ absl::Status App::Build() {
   plugin::RouterOptions router_options;
   router_options.plugin_directories = options_.plugin_directories;
   router_options.limits.idle = options_.hang_limit;
+  // Three questions without an answer, each asked and waited for as long as this: the limit.
+  const absl::Duration health = std::max(options_.hang_limit / 6, kLeastHealth);
+  router_options.supervisor.health_every = router_options.supervisor.health_deadline = health;
   router_options.supervisor.work_root = absl::StrCat(options_.state_directory, "/work");
   router_ = std::make_unique<plugin::Router>(std::move(router_options), clock_.get());
   packages_ = std::make_unique<app::Packages>(router_.get());
@@ -73,11 +78,12 @@ absl::Status App::Build() {
   engine_ = std::make_unique<engine::Engine>(MakeContext());
   timers_ = std::make_unique<base::Executor>("timers");
   RETURN_IF_ERROR(Reconfigure(*Running()));
-  ASSIGN_OR_RETURN(server_, api::Server::Start(options_.socket, engine_.get(), this));
+  // Before anybody can ask for an enforcement, which then follows it.
   if (absl::StatusOr<std::string> recovery = engine_->StartRecovery(); !recovery.ok()) {
     base::LogWarning("what an earlier host left open is verified later",
                      {{"reason", std::string(recovery.status().message())}});
   }
+  ASSIGN_OR_RETURN(server_, api::Server::Start(options_.socket, engine_.get(), this));
   SealSometimes(absl::ZeroDuration());
   return absl::OkStatus();
 }

@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <ldap.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -242,6 +244,12 @@ Domain::~Domain() {
   std::filesystem::remove_all(directory_);
   pclose(guardian_);
   close(address_lock_);
+}
+
+void Domain::Signal(int signal) {
+  int pid = 0;
+  std::ifstream(directory_ + "/run/pid") >> pid;
+  if (pid <= 0 || kill(pid, signal) != 0) Fail("the domain controller is not there");
 }
 
 void Domain::Unpack() {

@@ -74,6 +74,8 @@ class Domain {
   std::string bind_dn() const { return "CN=Administrator,CN=Users," + base(); }
   std::string bind_password() const { return "Passw0rd.Adm1n"; }
   Directory& directory() { return *client_; }
+  // SIGSTOP: the controller answers nothing any more; SIGCONT.
+  void Signal(int signal);
 
  private:
   int Script(const std::string& arguments) const;

@@ -6,7 +6,6 @@
 
 #include <filesystem>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/integration/school.h"
 
@@ -36,55 +35,6 @@ TEST(ProcessTest, NoPluginIsLeftWhenTheHostIsKilled) {
   EXPECT_TRUE(Await([&] { return !Lives(plugins.at("ad")) && !Lives(plugins.at("somtoday")); }, 10));
   school.host().Start();
   school.Import();
-}
-
-TEST(ProcessTest, APluginThatDiesInMidImportGivesOneClearLineAndTheNextImportWorks) {
-  School school;
-  school.Import();
-  const int pid = Plugins(school).at("somtoday");
-  school.Twin("POST", "faults", {{"route", "/leerling\\?"}, {"kind", "slow"}, {"delay_ms", 20000}});
-  const auto import = school.host().RunInBackground({"import"});
-  ASSERT_TRUE(Await([&] { return school.Twin("GET", "faults")[0]["used"] > 0; }));
-  ASSERT_TRUE(Lives(pid));
-  kill(pid, SIGKILL);
-  const Answer answer = import();
-  EXPECT_EQ(answer.code, 1);
-  ASSERT_TRUE(answer.json.is_object()) << answer.err;
-  EXPECT_EQ(answer.json["state"], "failed");
-  const std::string summary = answer.json["summary"];
-  EXPECT_THAT(summary, testing::HasSubstr("somtoday: not read: "));
-  EXPECT_THAT(summary, testing::HasSubstr("the plugin went away in the middle of the call"));
-  EXPECT_FALSE(absl::StrContains(summary, "\n")) << summary;
-  EXPECT_EQ(school.Must({"status"})["snapshot"]["people"], 72) << "what was known stays";
-
-  school.Twin("DELETE", "faults");
-  ASSERT_TRUE(Await([&] {
-    return school.Must({"plugin", "show", "somtoday"})["state"] == "ready";
-  })) << "restarted after its backoff";
-  school.Import();
-  const Json plugin = school.Must({"plugin", "show", "somtoday"});
-  EXPECT_NE(plugin["pid"], pid);
-  EXPECT_EQ(plugin["state"], "ready");
-}
-
-TEST(ProcessTest, APluginThatDiesWhileItWritesLosesNothing) {
-  School school;
-  school.Import();
-  school.Must({"system", "activate", "ad", "--reason", "in use"});
-  school.Plan();
-  school.ApproveAll();
-  const int pid = Plugins(school).at("ad");
-  const auto enforcement = school.host().RunInBackground({"enforce"});
-  ASSERT_TRUE(Await([&] { return school.directory().Search("(employeeID=*)", {"cn"}).size() >= 20; }));
-  kill(pid, SIGKILL);
-  enforcement();
-  school.Import();
-  school.Plan();
-  school.ApproveAll();
-  school.Enforce();
-  school.ExpectNothingToDo();
-  EXPECT_EQ(school.Accounts().size(), 70u);
-  for (const auto& [number, account] : school.Accounts()) EXPECT_TRUE(account.IsEnabled()) << number;
 }
 
 }  // namespace

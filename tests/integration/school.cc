@@ -306,6 +306,17 @@ void School::ExpectNothingToDo() {
   EXPECT_EQ(directory().HighestUsn(), before) << "the directory counted a change";
 }
 
+void School::ExpectAsTheOracleSays() {
+  const std::string state = root_ + "/state.json", said = root_ + "/oracle.txt";
+  WriteFile(state, Twin("GET", "state").dump());
+  const std::string command =
+      absl::StrCat("AD_URI=", domain_->uri(), " AD_BASE=", domain_->base(), " AD_BIND=", domain_->bind_dn(),
+                   " AD_PASSWORD=", domain_->bind_password(), " LDAPTLS_CACERT=", domain_->ca_file(),
+                   " /usr/bin/python3 ", Environment("SLUICE_SOURCE_DIR"), "/tests/oracle/compare.py ", root_,
+                   "/waterlanden ", state, " >", said, " 2>&1");
+  EXPECT_EQ(system(command.c_str()), 0) << Tail(ReadFile(said), 40);
+}
+
 std::map<std::string, Entry> School::Accounts() {
   std::map<std::string, Entry> accounts;
   for (Entry& entry : directory().Search("(&(objectClass=user)(employeeID=*))", {"*"})) {

@@ -66,14 +66,14 @@ class Host {
 };
 
 struct SchoolOptions {
-  std::vector<std::string> arguments;  // Further ones of the host.
+  std::vector<std::string> arguments = {};  // Further ones of the host.
   int pupils = 60, staff = 12, locations = 3, seed = 7;
   std::string time = "2026-11-24T03:30:00+01:00";
   // Before the first start: file in the configuration folder, what stands there once, what stands there instead.
   struct Edit {
     std::string file, from, to;
   };
-  std::vector<Edit> edits;
+  std::vector<Edit> edits = {};
 };
 
 class School {
@@ -85,7 +85,7 @@ class School {
 
   Host& host() { return *host_; }
   Directory& directory() { return domain_->directory(); }
-  const Domain& domain() const { return *domain_; }
+  Domain& domain() { return *domain_; }
   const std::string& root() const { return root_; }
 
   // Another host with a state of its own on the same folder and systems.
@@ -111,6 +111,10 @@ class School {
   void TakeIntoUse();
   // Imports, plans and enforces on the same day: nothing follows, and the directory counts no change.
   void ExpectNothingToDo();
+
+  // The directory holds what tests/oracle, a program by other hands, makes of the twin's state and the folder: for a
+  // school that was taken into use on this day. Run after everything was approved and enforced.
+  void ExpectAsTheOracleSays();
 
   // Of the directory: people by employeeID.
   std::map<std::string, Entry> Accounts();

@@ -20,8 +20,8 @@ struct SmallSchoolOptions {
   int people = 6;
   // So many of them have an account already, which is not ours.
   int with_account = 2;
-  std::vector<std::string> arguments;  // Further ones of the host.
-  std::string state;                   // Where the host's state lives; empty: in the school's folder.
+  std::vector<std::string> arguments = {};  // Further ones of the host.
+  std::string state = {};                   // Where the host's state lives; empty: in the school's folder.
 };
 
 class SmallSchool {

@@ -242,6 +242,17 @@ bool AppendText(const Value& value, std::string& out) {
   return true;
 }
 
+// What a cut or an empty field leaves behind: a text has no blank at its ends, nor two in a row.
+std::string WithoutLooseBlanks(std::string text) {
+  if (text.empty() || (text.front() != ' ' && text.back() != ' ' && text.find("  ") == std::string::npos)) return text;
+  std::string kept;
+  for (char c : text) {
+    if (c != ' ' || (!kept.empty() && kept.back() != ' ')) kept += c;
+  }
+  if (!kept.empty() && kept.back() == ' ') kept.pop_back();
+  return kept;
+}
+
 }  // namespace
 
 struct Template::Parsed {
@@ -311,8 +322,9 @@ Value Template::Evaluate(Lookup lookup) const {
   const std::vector<Piece>& pieces = parsed_->pieces;
   if (pieces.size() == 1 && !pieces[0].path.empty()) {
     Value value = parsed_->EvaluatePiece(pieces[0], lookup);
-    bool is_blank = value.kind() == Value::Kind::kText && value.text().empty();
-    return is_blank ? Value::Empty() : value;
+    if (value.kind() != Value::Kind::kText) return value;
+    std::string text = WithoutLooseBlanks(value.text());
+    return text.empty() ? Value::Empty() : Value::Text(std::move(text));
   }
   std::string out;
   bool is_known = true;
@@ -324,6 +336,7 @@ Value Template::Evaluate(Lookup lookup) const {
     }
   }
   if (!is_known) return Value::NotVisible();
+  if (!parsed_->paths.empty() || parsed_->uses_counter) out = WithoutLooseBlanks(std::move(out));
   return out.empty() ? Value::Empty() : Value::Text(out);
 }
 

@@ -31,6 +31,7 @@ class Template {
   // Always gives `value`: what YAML writes as a number, a flag, a date or null.
   static Template Constant(Value value);
 
+  // A text with a placeholder has no blank at its ends, nor two in a row: what a cut or an empty field leaves behind.
   Value Evaluate(Lookup lookup) const;
   // What is left of it when everything but {n} is known: gives for each n what it would, in less time.
   Template WithKnown(Lookup lookup) const;

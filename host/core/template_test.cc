@@ -76,7 +76,14 @@ TEST(Template, OfOnePlaceholderKeepsTheType) {
                                          {"{a.map}", Value::MapOf({{"k", Value::Text("v")}})}}) {
     EXPECT_TRUE(Evaluated(c.text) == c.value) << c.text;
   }
-  EXPECT_TRUE(Evaluated("{a.year} ") == Value::Text("4 "));
+  EXPECT_TRUE(Evaluated("{a.year} ") == Value::Text("4"));
+  EXPECT_TRUE(Evaluated("{a.year}.") == Value::Text("4."));
+}
+
+// C13: a directory trims such blanks, and then shows another value than was written.
+TEST(Template, LeavesNoBlankAtTheEndsNorTwoInARow) {
+  EXPECT_TRUE(Evaluated(" {a.year}  {a.empty} x ") == Value::Text("4 x"));
+  EXPECT_TRUE(Evaluated("{a.empty} ") == Value::Empty());
 }
 
 TEST(TemplateFunctions, DoWhatTheTableSays) {

@@ -33,11 +33,13 @@ std::string LoginOf(const World& world, const std::string& person_id, const std:
         auto value = grant.desired.find(field.attribute);
         if (value == grant.desired.end() || !value->second.has_value()) continue;
         if (!field.candidates.empty() && login.empty()) login = value->second.ToText();
-        if (schema == world.state->schemas.end() || !unique.empty()) continue;
+        if (schema == world.state->schemas.end()) continue;
         auto info = schema->second.classes.find(spec->account_class);
         if (info == schema->second.classes.end()) continue;
         auto attribute = info->second.attributes.find(field.attribute);
-        if (attribute != info->second.attributes.end() && !attribute->second.unique_in.empty()) {
+        const bool is_label = field.attribute == info->second.label_attribute;
+        if (attribute != info->second.attributes.end() && !attribute->second.unique_in.empty() &&
+            (unique.empty() || is_label)) {
           unique = value->second.ToText();
         }
       }

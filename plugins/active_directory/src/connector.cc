@@ -148,26 +148,29 @@ std::vector<connector::Verdict> ActiveDirectory::VerifyBatch(const std::vector<c
 }
 
 absl::StatusOr<connector::FindTakenResult> ActiveDirectory::FindTaken(const connector::FindTakenRequest& request) {
-  const bool principal = request.unique_in == "upn";
-  if (!principal && request.unique_in != "account_name") {
+  const auto wanted_of = [&](const Value& value) {
+    Wanted wanted;
+    std::string& name = request.unique_in == "upn"    ? wanted.principal_name
+                        : request.unique_in == "mail" ? wanted.mail
+                                                      : wanted.account_name;
+    name = value.TextOr("");
+    return wanted;
+  };
+  if (request.unique_in != "upn" && request.unique_in != "mail" && request.unique_in != "account_name") {
     return Error(Reason::kUnsupported, "AD-039",
                  absl::StrCat("the directory has no domain of uniqueness \"", request.unique_in, "\""))
         .AsStatus();
   }
   std::vector<std::string> filters;
   for (const Value& value : request.values) {
-    for (const std::string& filter :
-         TakenFilters(Wanted{principal ? "" : value.TextOr(""), principal ? value.TextOr("") : "", std::nullopt, ""})) {
-      filters.push_back(filter);
-    }
+    for (const std::string& filter : TakenFilters(wanted_of(value))) filters.push_back(filter);
   }
-  const auto entries = directory_->FindAny(filters, {"sAMAccountName", "userPrincipalName"});
+  const auto entries = directory_->FindAny(filters, {"sAMAccountName", "userPrincipalName", "mail"});
   if (!entries.ok()) return entries.status();
   connector::FindTakenResult result;
   for (const Value& value : request.values) {
     Error taken;
-    AddTaken(Wanted{principal ? "" : value.TextOr(""), principal ? value.TextOr("") : "", std::nullopt, ""}, *entries,
-             taken);
+    AddTaken(wanted_of(value), *entries, taken);
     result.taken.insert(result.taken.end(), taken.taken.begin(), taken.taken.end());
   }
   return result;

@@ -37,6 +37,7 @@ std::vector<std::string> TakenFilters(const Wanted& wanted) {
   std::vector<std::string> filters;
   if (!wanted.account_name.empty()) filters.push_back(Equals("sAMAccountName", wanted.account_name));
   if (!wanted.principal_name.empty()) filters.push_back(Equals("userPrincipalName", wanted.principal_name));
+  if (!wanted.mail.empty()) filters.push_back(Equals("mail", wanted.mail));
   if (wanted.name.has_value()) filters.push_back(Equals("distinguishedName", wanted.name->ToString()));
   return filters;
 }
@@ -52,6 +53,7 @@ void AddTaken(const Wanted& wanted, const std::vector<Entry>& entries, Error& er
     if (same(entry.First("userprincipalname"), wanted.principal_name)) {
       error.TakenBy("userPrincipalName", Value(wanted.principal_name), holder, entry.dn);
     }
+    if (same(entry.First("mail"), wanted.mail)) error.TakenBy("mail", Value(wanted.mail), holder, entry.dn);
     auto name = Dn::Parse(entry.dn);
     if (wanted.name.has_value() && name.ok() && name->Key() == wanted.name->Key()) {
       error.TakenBy(kCn, Value(wanted.name->parts()[0].value), holder, entry.dn);
@@ -208,7 +210,7 @@ void Writer::ReadBack(std::vector<Creation>& creations) {
 void Writer::ExplainTaken(std::vector<Creation>& creations) {
   std::vector<std::string> filters;
   const auto wanted_of = [](const Creation& creation) {
-    return Wanted{creation.plan.account_name, creation.plan.principal_name, creation.plan.name, ""};
+    return Wanted{creation.plan.account_name, creation.plan.principal_name, "", creation.plan.name, ""};
   };
   for (const Creation& creation : creations) {
     if (!creation.taken) continue;

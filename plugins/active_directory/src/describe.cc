@@ -22,6 +22,7 @@ namespace {
 
 constexpr char kAccountNames[] = "account_name";  // Users, groups and computers share one set of names.
 constexpr char kPrincipalNames[] = "upn";
+constexpr char kMailAddresses[] = "mail";  // The directory would take one twice; nothing that reads them would.
 
 Writing Written(bool joins) {
   Writing writing;
@@ -51,6 +52,10 @@ Attribute PrincipalName() {
       .Is(Privacy::kSensitive);
 }
 
+Attribute Mail(Privacy privacy) {
+  return Attribute::Text("mail").Writable().UniqueIn(kMailAddresses).CaseInsensitive().MaxLength(256).Is(privacy);
+}
+
 // Attributes that no schema has.
 ObjectClass AccountFrame() {
   return ObjectClass::Account(kAccount)
@@ -64,7 +69,8 @@ ObjectClass AccountFrame() {
       .With(Attribute::Flag(kEnabled))
       .With(Attribute::Secret(kInitialPassword).CreateOnly())
       .With(AccountName(false))
-      .With(PrincipalName());
+      .With(PrincipalName())
+      .With(Mail(Privacy::kSensitive));
 }
 
 ObjectClass GroupFrame() {
@@ -74,9 +80,10 @@ ObjectClass GroupFrame() {
       .LabelledBy(kCn)
       .DescribedBy("description")
       .With(Attribute::Text(kCn).Writable().MaxLength(kLongestCn))
-      .With(Attribute::Text(kName).Writable().MaxLength(kLongestCn))
+      .With(Attribute::Text(kName).Writable().MaxLength(kLongestCn).AllowedCharacters(kGroupNamePattern))
       .With(Attribute::Text(kParent).Writable().Required().CaseInsensitive())
-      .With(AccountName(true).Is(Privacy::kInternal));
+      .With(AccountName(true).Is(Privacy::kInternal))
+      .With(Mail(Privacy::kInternal));
 }
 
 ObjectClass MembershipFrame() {
@@ -131,16 +138,14 @@ ObjectClass WithSchema(ObjectClass frame, const DirectorySchema& schema, const s
 Description DescribeConnector() {
   ObjectClass account = AccountFrame();
   for (const char* name :
-       {"givenName", "sn", "displayName", "mail", "employeeID", "employeeNumber", "employeeType", "department", "title",
+       {"givenName", "sn", "displayName", "employeeID", "employeeNumber", "employeeType", "department", "title",
         "company", "description", "telephoneNumber", "mobile", "physicalDeliveryOfficeName", "homeDirectory",
         "homeDrive", "scriptPath", "initials", "manager"}) {
     account.With(Attribute::Text(name).Writable().Is(Privacy::kSensitive));
   }
   account.With(Attribute::Text("proxyAddresses").Multi().Writable().Is(Privacy::kSensitive));
   ObjectClass group = GroupFrame();
-  group.With(Attribute::Text("description").Writable())
-      .With(Attribute::Integer("groupType").Writable())
-      .With(Attribute::Text("mail").Writable());
+  group.With(Attribute::Text("description").Writable()).With(Attribute::Integer("groupType").Writable());
   return Description("sluice.active_directory", "1.0.0")
       .With(Setting::List("servers")
                 .Label("Domain controllers")

@@ -101,6 +101,7 @@ class Writer {
 struct Wanted {
   std::string account_name;  // Empty: not asked for.
   std::string principal_name;
+  std::string mail;
   std::optional<Dn> name;
   std::string own_id;  // Not a holder.
 };

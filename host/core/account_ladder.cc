@@ -60,18 +60,18 @@ std::string AttributesText(const std::vector<AttributeChange>& changes) {
                        [](std::string* out, const AttributeChange& change) { out->append(change.attribute); });
 }
 
-const Value& ValueIn(const Fields& fields, const std::string& attribute) {
-  static const Value* const kNone = new Value();
-  const auto found = fields.find(attribute);
-  return found == fields.end() ? *kNone : found->second;
-}
-
 void SortByAttribute(std::vector<AttributeChange>& changes) {
   std::sort(changes.begin(), changes.end(),
             [](const AttributeChange& a, const AttributeChange& b) { return a.attribute < b.attribute; });
 }
 
 }  // namespace
+
+const Value& ValueIn(const Fields& fields, const std::string& attribute) {
+  static const Value* const kNone = new Value();
+  const auto found = fields.find(attribute);
+  return found == fields.end() ? *kNone : found->second;
+}
 
 void TargetPlanner::PlanAccount(Case& c) {
   const GrantState state = c.account_state();
@@ -101,6 +101,7 @@ void TargetPlanner::PlanAccount(Case& c) {
 void TargetPlanner::PlanNew(Case& c) {
   if (!c.match.problem.empty()) return HoldBack(c, c.match.problem);
   if (!c.values.problem.empty()) return HoldBack(c, c.values.problem);
+  if (!c.key_problem.empty()) return HoldBack(c, c.key_problem);
   if (!c.match.accounts.empty()) c.account_id = c.match.accounts[0]->id;
   const bool adopts = !c.match.accounts.empty();
   for (const Fields* fields : {&c.values.always, &c.values.on_create}) {
@@ -127,7 +128,10 @@ bool TargetPlanner::SettleNames(const Case& c, std::vector<LateName>& names, std
       problem =
           candidates.empty()
               ? absl::StrCat("none of the candidates of ", attribute, " can be computed within the target's limits")
-              : absl::StrCat("all ", candidates.size(), " candidates of ", attribute, " are taken");
+              : absl::StrCat(candidates.size() == 1
+                                 ? absl::StrCat("the only candidate of ", attribute, " is")
+                                 : absl::StrCat("all ", candidates.size(), " candidates of ", attribute, " are"),
+                             " taken; add one to its template");
       return false;
     }
     names.push_back({attribute, domain, candidates, *free});
@@ -150,7 +154,7 @@ void TargetPlanner::PlanCreate(Case& c) {
   std::sort(operation.secrets.begin(), operation.secrets.end());
   if (!c.key.empty()) operation.correlate = c.values.correlate;
   operation.reason = reasons_.Given(c.person(), *c.account_today, "rules");
-  c.root = Add(std::move(operation), c.is_activated, false);
+  c.root = c.key_operation = Add(std::move(operation), c.is_activated, false);
   c.has_account = true;
 }
 
@@ -205,7 +209,7 @@ void TargetPlanner::PlanUpdate(Case& c, std::vector<AttributeChange> changes, co
   operation.reason = reasons_.Given(c.person(), *c.account_today, "data");
   operation.reason.summary = ChangesText(changes);
   operation.changes = std::move(changes);
-  Add(std::move(operation), c.is_activated, false);
+  c.key_operation = Add(std::move(operation), c.is_activated, false);
 }
 
 void TargetPlanner::PlanHeld(Case& c) {
@@ -213,6 +217,7 @@ void TargetPlanner::PlanHeld(Case& c) {
   c.has_account = true;
   if (!c.wants_account()) return;  // Unknown: it stays as it is.
   if (!c.values.problem.empty()) return HoldBack(c, c.values.problem);
+  if (!c.key_problem.empty()) return HoldBack(c, c.key_problem);
   std::vector<AttributeChange> changes =
       Differences(c, c.account->desired, index_.Find(system_.account_class, c.account_id));
   for (const AttributeChange& change : changes) {
@@ -225,6 +230,7 @@ void TargetPlanner::PlanHeld(Case& c) {
 
 void TargetPlanner::PlanReturn(Case& c) {
   if (!c.values.problem.empty()) return HoldBack(c, c.values.problem);
+  if (!c.key_problem.empty()) return HoldBack(c, c.key_problem);
   std::map<std::string, AttributeChange> changes;
   for (AttributeChange& change : Differences(c, c.account->desired, index_.Find(system_.account_class, c.account_id))) {
     changes[change.attribute] = change;
@@ -250,7 +256,7 @@ void TargetPlanner::PlanReturn(Case& c) {
                                             "; ", operation.reason.summary);
   }
   if (!operation.changes.empty()) operation.label = AttributesText(operation.changes);
-  c.root = Add(std::move(operation), c.is_activated, false);
+  c.root = c.key_operation = Add(std::move(operation), c.is_activated, false);
   c.has_account = true;
 }
 
@@ -301,7 +307,8 @@ void TargetPlanner::PlanAccess(Case& c) {
     Add(std::move(operation), c.is_activated, false);
     return;
   }
-  if (!c.wants_access() || is_held || !c.problem.empty()) return;
+  // Nothing new on an account of which it is not known whether it should be there.
+  if (!c.wants_access() || is_held || !c.problem.empty() || !c.wants_account()) return;
   // Never touched by us and enabled already: taken over. Once we changed it, what was observed may be older than that.
   const Record* account = c.account_id.empty() ? nullptr : index_.Find(system_.account_class, c.account_id);
   const bool is_enabled = account != nullptr && (c.access == nullptr || c.access->generation == 0) &&

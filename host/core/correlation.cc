@@ -59,21 +59,11 @@ ObservedIndex::ObservedIndex(const SystemSpec& system, const TargetSchema& schem
 }
 
 void ObservedIndex::IndexCorrelation(const Record& account) {
-  std::vector<std::string> keys = {""};
+  std::vector<std::pair<std::string, Value>> values;
   for (const FieldMapping& field : system_.correlate) {
-    std::vector<std::string> longer;
-    for (const Value& item : ItemsOf(AttributeOf(account, field.field))) {
-      const std::string text = KeyText(item);
-      if (text.empty()) continue;
-      for (const std::string& key : keys) longer.push_back(absl::StrCat(key, text, std::string(1, kSeparator)));
-    }
-    keys = std::move(longer);
+    values.emplace_back(field.field, AttributeOf(account, field.field));
   }
-  if (system_.correlate.empty()) return;
-  for (const std::string& key : keys) {
-    std::vector<const Record*>& accounts = by_key_[key];
-    if (accounts.empty() || accounts.back() != &account) accounts.push_back(&account);
-  }
+  for (const std::string& key : CorrelationKeys(values)) by_key_[key].push_back(&account);
 }
 
 void ObservedIndex::IndexRelations(const TargetSchema& schema, const Record& record) {
@@ -140,6 +130,21 @@ std::string CorrelationKey(const std::vector<std::pair<std::string, Value>>& val
   return key;
 }
 
+std::set<std::string> CorrelationKeys(const std::vector<std::pair<std::string, Value>>& values) {
+  std::set<std::string> keys = {""};
+  for (const auto& [attribute, value] : values) {
+    std::set<std::string> longer;
+    for (const Value& item : ItemsOf(value)) {
+      const std::string text = KeyText(item);
+      if (text.empty()) continue;
+      for (const std::string& key : keys) longer.insert(absl::StrCat(key, text, std::string(1, kSeparator)));
+    }
+    keys = std::move(longer);
+  }
+  keys.erase("");
+  return keys;
+}
+
 std::string CorrelationText(const std::vector<std::pair<std::string, Value>>& values) {
   if (CorrelationKey(values).empty()) return "";
   return absl::StrJoin(values, ", ", [](std::string* out, const std::pair<std::string, Value>& value) {
@@ -147,19 +152,19 @@ std::string CorrelationText(const std::vector<std::pair<std::string, Value>>& va
   });
 }
 
-namespace {
-
-using Result = CorrelationReport::Row::Result;
-
-std::string Attributes(const SystemSpec& system) {
+std::string CorrelationAttributes(const SystemSpec& system) {
   return absl::StrJoin(system.correlate, ", ",
                        [](std::string* out, const FieldMapping& field) { out->append(field.field); });
 }
 
+namespace {
+
+using Result = CorrelationReport::Row::Result;
+
 class Matcher {
  public:
   Matcher(const ObservedIndex& index, const SystemSpec& system, const std::vector<Claim>& claims,
-          const std::map<std::string, std::string>& held)
+          const HeldAccounts& held)
       : index_(index), system_(system), held_(held) {
     for (const Claim& claim : claims) {
       if (!claim.link.empty() && claim.account.empty()) {
@@ -189,12 +194,18 @@ class Matcher {
     match.result = match.accounts.empty() ? Result::kNone : Result::kOne;
     if (match.accounts.size() > 1) {
       match.result = Result::kSeveral;
-      match.problem = absl::StrCat(match.accounts.size(), " accounts match by ", Attributes(system_), " (", Ids(match),
-                                   "); settle it with `sluice correlation link`");
+      match.problem = absl::StrCat(match.accounts.size(), " accounts match by ", CorrelationAttributes(system_), " (",
+                                   Ids(match), "); settle it with `sluice correlation link`");
       return match;
     }
     if (std::string other = Other(by_key_.at(claim.key), claim.person_id); !other.empty()) {
-      return Share(match, absl::StrCat("has the same ", Attributes(system_), " as person ", other));
+      return Share(match, absl::StrCat("has the same ", CorrelationAttributes(system_), " as person ", other));
+    }
+    // Written, and the target has not been read since.
+    if (const auto written = held_.by_new_key.find(claim.key); written != held_.by_new_key.end()) {
+      const std::string& account = *written->second.begin();
+      return Share(match, absl::StrCat("has the same ", CorrelationAttributes(system_), " as account ", account,
+                                       ", which person ", held_.holders.at(account), " holds"));
     }
     if (match.accounts.empty()) return match;
     return CheckFree(claim, match);
@@ -216,8 +227,8 @@ class Matcher {
   // One account is left: does anybody else have a right to it?
   Match CheckFree(const Claim& claim, Match match) const {
     const std::string& id = match.accounts[0]->id;
-    const auto holder = held_.find(id);
-    if (holder != held_.end() && holder->second != claim.person_id) {
+    const auto holder = held_.holders.find(id);
+    if (holder != held_.holders.end() && holder->second != claim.person_id) {
       return Share(match, absl::StrCat("matches account ", id, ", which person ", holder->second, " holds"));
     }
     const auto linked = linked_.find(id);
@@ -255,14 +266,14 @@ class Matcher {
 
   const ObservedIndex& index_;
   const SystemSpec& system_;
-  const std::map<std::string, std::string>& held_;
+  const HeldAccounts& held_;
   std::map<std::string, std::set<std::string>> by_key_, by_account_, linked_;  // -> persons
 };
 
 }  // namespace
 
 std::vector<Match> MatchAccounts(const ObservedIndex& index, const SystemSpec& system, const std::vector<Claim>& claims,
-                                 const std::map<std::string, std::string>& held) {
+                                 const HeldAccounts& held) {
   const Matcher matcher(index, system, claims, held);
   std::vector<Match> matches;
   matches.reserve(claims.size());

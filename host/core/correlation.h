@@ -48,6 +48,8 @@ class ObservedIndex {
 
 // The key of a person's or an account's correlation values; empty: no key.
 std::string CorrelationKey(const std::vector<std::pair<std::string, Value>>& values);
+// The same where a value is a list: one key for each of its items, sorted.
+std::set<std::string> CorrelationKeys(const std::vector<std::pair<std::string, Value>>& values);
 // For people: "employeeID 104233".
 std::string CorrelationText(const std::vector<std::pair<std::string, Value>>& values);
 
@@ -63,9 +65,16 @@ struct Match {
   std::vector<const Record*> accounts;
   std::string problem;  // Why the person is held back; empty: it is not.
 };
-// One for each claim. `held` says which person holds an account, by the account's id, whoever claims.
+// Accounts that are held, whoever claims.
+struct HeldAccounts {
+  std::map<std::string, std::string> holders;               // Account id -> person.
+  std::map<std::string, std::set<std::string>> by_new_key;  // Key that was written and not shown yet -> account ids.
+};
+// One for each claim.
 std::vector<Match> MatchAccounts(const ObservedIndex& index, const SystemSpec& system, const std::vector<Claim>& claims,
-                                 const std::map<std::string, std::string>& held);
+                                 const HeldAccounts& held);
+// "employeeID, mail": what accounts are found by.
+std::string CorrelationAttributes(const SystemSpec& system);
 
 }  // namespace sluice::core
 

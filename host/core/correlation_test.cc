@@ -163,7 +163,8 @@ TEST(Correlation, AManualLinkWins) {
     if (operation.entitlement != "account") continue;
     EXPECT_EQ(operation.object_id, "b");
   }
-  // Whoever else matches that account does not get it.
+  // Whoever else matches that account does not get it. The number that is written must be free by then.
+  for (const char* account : {"a", "b"}) world.Account(account)->attributes["employeeID"] = Value::Empty();
   Person& other = world.AddPupil("2", "Mia", "Bakker");
   world.AddAccount("c", WithNumber("2"));
   world.state.links[{sem.id, "ad"}] = "c";

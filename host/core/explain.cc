@@ -217,7 +217,9 @@ class Explainer {
   void NoteWhatIsMissing(Explanation& explanation) const {
     const Plan plan = MakePlan(input_);
     for (const HeldBack& held : plan.held_back) {
-      if (held.person_id != person_.id || held.system != asked_.system) continue;
+      const auto& resources = held.entitlements;
+      const bool is_resource = std::find(resources.begin(), resources.end(), asked_.entitlement) != resources.end();
+      if ((held.person_id != person_.id && !is_resource) || held.system != asked_.system) continue;
       explanation.answer = Explanation::Answer::kHeldBack;
       explanation.note = absl::StrCat("held back in ", held.system, ": ", held.reason);
       return;
@@ -238,6 +240,37 @@ class Explainer {
       }
       return;
     }
+    explanation.note = NoteWithoutOperation(plan);
+  }
+
+  // Wanted, not held, and the plan has neither an operation for it nor a word about the person.
+  std::string NoteWithoutOperation(const Plan& plan) const {
+    const std::string name = absl::StrCat(asked_.system, "/", asked_.entitlement, ":");
+    for (const std::string& warning : plan.warnings) {
+      if (absl::StartsWith(warning, name) || absl::StartsWith(warning, absl::StrCat(asked_.system, ": nothing is"))) {
+        return warning;
+      }
+    }
+    if (input_.state->open_objects.contains(absl::StrCat(asked_.system, "/", person_.id))) {
+      return "an operation on the account is under way; the next enforcement settles it";
+    }
+    for (const Grant& grant : input_.state->grants) {
+      if (grant.person_id != person_.id || grant.system != asked_.system) continue;
+      if (grant.state == GrantState::kInDoubt) {
+        return absl::StrCat(grant.entitlement, " is in doubt; the next enforcement settles it");
+      }
+      if (grant.state == GrantState::kUnmanaged &&
+          (grant.kind == EntitlementKind::kAccount || grant.entitlement == asked_.entitlement)) {
+        return absl::StrCat(grant.entitlement, " is not managed by Sluice");
+      }
+    }
+    for (const EntitlementIntervals& intervals : EvaluatePerson(person_, *input_.configuration)) {
+      if (intervals.system != asked_.system || intervals.kind != EntitlementRef::Kind::kAccount) continue;
+      const SupportedInterval* today = OnDay(intervals, input_.as_of);
+      if (today != nullptr && today->verdict == Verdict::kTrue) return "";
+      if (today != nullptr) return "waits for the account, of which the rules cannot say whether it is wanted";
+    }
+    return "waits for an account, which no rule gives";
   }
 
   void SetNextChange(Verdict verdict, Explanation& explanation) const {

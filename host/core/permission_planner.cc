@@ -88,8 +88,9 @@ bool TargetPlanner::NameInstance(Instance& instance) {
   instance.label = Evaluator::ResourceLabel(*instance.spec, person, contract);
   if (instance.label.empty()) {
     instance.is_held_back = true;
-    HoldBackResource(absl::StrCat(NeederText(instance), " has no name: ", instance.spec->position.ToString(),
-                                  " computes it from fields that are empty or not visible"));
+    HoldBackResources({&instance},
+                      absl::StrCat(NeederText(instance), " has no name: ", instance.spec->position.ToString(),
+                                   " computes it from fields that are empty or not visible"));
     return false;
   }
   const std::string label_attribute = LabelAttribute(schema_, instance.spec->object_class);
@@ -131,6 +132,7 @@ void TargetPlanner::SettleOneName(const std::vector<Instance*>& instances) {
     wanted[0]->is_open |= held[0]->is_open;
     return;
   }
+  const std::vector<const Instance*> held_back(wanted.begin(), wanted.end());
   std::vector<std::string> needers;
   int64_t waiting = 0;
   for (Instance* instance : wanted) {
@@ -142,14 +144,16 @@ void TargetPlanner::SettleOneName(const std::vector<Instance*>& instances) {
   const std::string name = absl::StrCat(wanted[0]->resource, " ", wanted[0]->label, ": ");
   const std::string remedy = absl::StrCat("give them different names at ", wanted[0]->spec->position.ToString());
   if (held.empty()) {
-    return HoldBackResource(absl::StrCat(name, absl::StrJoin(needers, " and "), " would have this one name; ", remedy));
+    return HoldBackResources(
+        held_back, absl::StrCat(name, absl::StrJoin(needers, " and "), " would have this one name; ", remedy));
   }
-  HoldBackResource(absl::StrCat(name, "wanted for ", absl::StrJoin(needers, " and "), " (", People(waiting),
-                                "), but another of that name is ",
-                                held.size() > 1           ? "held twice"
-                                : held[0]->needed_by == 0 ? "held"
-                                                          : absl::StrCat("needed by ", People(held[0]->needed_by)),
-                                "; wait until that has ended, or ", remedy));
+  HoldBackResources(held_back,
+                    absl::StrCat(name, "wanted for ", absl::StrJoin(needers, " and "), " (", People(waiting),
+                                 "), but another of that name is ",
+                                 held.size() > 1           ? "held twice"
+                                 : held[0]->needed_by == 0 ? "held"
+                                                           : absl::StrCat("needed by ", People(held[0]->needed_by)),
+                                 "; wait until that has ended, or ", remedy));
 }
 
 std::string TargetPlanner::InstanceProblem(const Instance& instance, const std::string& own_object) const {
@@ -195,7 +199,7 @@ bool TargetPlanner::AdoptInstance(Instance& instance, const std::string& label_a
   const std::string name = absl::StrCat(instance.resource, " ", instance.label, ": ");
   const auto hold_back = [&](const std::string& problem) {
     instance.is_held_back = true;
-    HoldBackResource(absl::StrCat(name, problem));
+    HoldBackResources({&instance}, absl::StrCat(name, problem));
     return true;
   };
   if (found.size() > 1) return hold_back(absl::StrCat(found.size(), " objects of the target have this name"));
@@ -248,7 +252,7 @@ void TargetPlanner::PlanInstance(Instance& instance) {
   if (AdoptInstance(instance, LabelAttribute(schema_, instance.spec->object_class))) return;
   if (std::string problem = InstanceProblem(instance, ""); !problem.empty()) {
     instance.is_held_back = true;
-    return HoldBackResource(absl::StrCat(instance.resource, " ", instance.label, ": ", problem));
+    return HoldBackResources({&instance}, absl::StrCat(instance.resource, " ", instance.label, ": ", problem));
   }
   PlannedOperation operation = NewResourceOperation(OperationKind::kCreateResource, instance);
   for (const auto& [attribute, value] : instance.fields) operation.changes.push_back({attribute, Value(), value});
@@ -292,9 +296,9 @@ void TargetPlanner::PlanUnused(Instance& instance) {
     if (!ours.contains(member)) ++strangers;
   }
   if (strangers > 0) {
-    return HoldBackResource(absl::StrCat(instance.resource, " ", instance.label, " is not deleted: ", strangers,
-                                         strangers == 1 ? " member" : " members",
-                                         " came from somebody else; remove them or keep it"));
+    return HoldBackResources({&instance}, absl::StrCat(instance.resource, " ", instance.label, " is not deleted: ",
+                                                       strangers, strangers == 1 ? " member" : " members",
+                                                       " came from somebody else; remove them or keep it"));
   }
   PlannedOperation operation = NewResourceOperation(OperationKind::kDeleteResource, instance);
   operation.reason.origin = "unused";

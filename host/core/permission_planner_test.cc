@@ -67,7 +67,8 @@ TEST_F(Names, WhenAllCandidatesAreTakenThePersonIsHeldBack) {
   const Plan plan = world_.Make();
   EXPECT_THAT(plan.operations, IsEmpty());
   EXPECT_THAT(plan.held_back,
-              ElementsAre(::testing::Field(&HeldBack::reason, "all 1 candidates of sAMAccountName are taken")));
+              ElementsAre(::testing::Field(&HeldBack::reason,
+                                           "the only candidate of sAMAccountName is taken; add one to its template")));
 }
 
 class Resources : public ::testing::Test {

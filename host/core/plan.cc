@@ -237,7 +237,8 @@ Plan PlanFrom(const json& stored) {
   }
   for (const json& held : stored.at("held_back")) {
     plan.held_back.push_back({held.at("person_id").get<std::string>(), held.at("system").get<std::string>(),
-                              held.at("reason").get<std::string>()});
+                              held.at("reason").get<std::string>(),
+                              held.value("entitlements", std::vector<std::string>())});
   }
   plan.warnings = stored.at("warnings").get<std::vector<std::string>>();
   plan.resolved_permissions = stored.at("resolved_permissions").get<std::map<std::string, std::string>>();
@@ -307,6 +308,7 @@ json ToJson(const Plan& plan) {
   }
   for (const HeldBack& held : plan.held_back) {
     held_back.push_back({{"person_id", held.person_id}, {"system", held.system}, {"reason", held.reason}});
+    if (!held.entitlements.empty()) held_back.back()["entitlements"] = held.entitlements;
   }
   return {{"hash", plan.hash},
           {"snapshot", plan.snapshot},

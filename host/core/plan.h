@@ -122,7 +122,8 @@ struct ThresholdVerdict {
 };
 
 struct HeldBack {
-  std::string person_id, system, reason;  // System empty: everywhere.
+  std::string person_id, system, reason;       // System empty: everywhere. Person empty: it is about resources,
+  std::vector<std::string> entitlements = {};  // these: "class group:<key>".
 };
 
 struct Plan {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "host/core/condition_program.h"
 #include "host/core/evaluation.h"
 #include "host/core/primary_contract.h"
 
@@ -13,22 +14,55 @@ namespace {
 // A contract that started so short ago, or starts later, is shown with that day.
 constexpr int64_t kRecentDays = 14;
 
-const Condition* FindTest(const Condition& condition, const ClauseResult& clause) {
-  if (condition.kind == Condition::Kind::kTest && condition.path == clause.path &&
-      condition.position.line == clause.position.line && condition.position.column == clause.position.column) {
-    return &condition;
-  }
-  for (const Condition& child : condition.children) {
-    if (const Condition* found = FindTest(child, clause)) return found;
-  }
-  return nullptr;
-}
-
 int ContractIndex(const Person& person, const std::string& id) {
   for (size_t i = 0; i < person.contracts.size(); ++i) {
     if (person.contracts[i].id == id) return static_cast<int>(i);
   }
   return -1;
+}
+
+bool IsOfContracts(Condition::Kind kind) {
+  return kind == Condition::Kind::kSomeContract || kind == Condition::Kind::kEveryContract ||
+         kind == Condition::Kind::kNoContract || kind == Condition::Kind::kPrimaryContract ||
+         kind == Condition::Kind::kCountContracts;
+}
+
+// Whether a test, or how many contracts there are, comes to what a clause says of it.
+bool IsAsSaid(const Condition& condition, bool is_negated, const ClauseResult& clause, Subject subject) {
+  subject.contract = clause.contract_id.empty() ? -1 : ContractIndex(*subject.person, clause.contract_id);
+  if (!clause.contract_id.empty() && subject.contract < 0) return false;
+  const Verdict verdict = core::Evaluate(condition, subject);
+  if ((is_negated ? internal::Not(verdict) : verdict) != clause.verdict) return false;
+  if (condition.kind == Condition::Kind::kCountContracts) {
+    return clause.saw == Value::Integer(internal::CountContracts(condition, subject).certain);
+  }
+  if (condition.kind == Condition::Kind::kPrimaryContract) {
+    return subject.primary < 0 || !internal::IsInWindow(subject, static_cast<size_t>(subject.primary));
+  }
+  if (condition.kind != Condition::Kind::kTest) {
+    for (size_t i = 0; i < subject.person->contracts.size(); ++i) {
+      if (internal::IsInWindow(subject, i)) return false;  // It says that there is none.
+    }
+    return true;
+  }
+  const Contract* contract = subject.contract < 0 ? nullptr : &subject.person->contracts[subject.contract];
+  return FieldOf(*subject.person, contract, clause.path) == clause.saw;
+}
+
+// Whether what stands where the clause says comes to the same; under a negation it is the negation that the clause
+// speaks of.
+bool IsAsSaidBelow(const Condition& condition, bool is_negated, const ClauseResult& clause, const Subject& subject) {
+  const bool is_meant = condition.kind == Condition::Kind::kTest
+                            ? condition.path == clause.path
+                            : IsOfContracts(condition.kind) && clause.path == "contract";
+  if (is_meant && condition.position.line == clause.position.line &&
+      condition.position.column == clause.position.column && IsAsSaid(condition, is_negated, clause, subject)) {
+    return true;
+  }
+  const bool turns = condition.kind == Condition::Kind::kNot || condition.kind == Condition::Kind::kNoContract;
+  return std::any_of(condition.children.begin(), condition.children.end(), [&](const Condition& child) {
+    return IsAsSaidBelow(child, is_negated != turns, clause, subject);
+  });
 }
 
 // The day that a contract ended, seen from the person, and whether it was only lost sight of then.
@@ -180,15 +214,16 @@ bool Reevaluates(const SupportReason& reason, const PlanInput& input, const Pers
     const int contract = ContractIndex(person, reason.contract_id);
     if (contract < 0 || !in_window[contract]) return false;
   }
-  return std::all_of(reason.clauses.begin(), reason.clauses.end(), [&](const ClauseResult& clause) {
-    const Condition* test = FindTest(rule->when, clause);
-    if (test == nullptr) return false;
-    Subject again = subject;
-    again.contract = clause.contract_id.empty() ? -1 : ContractIndex(person, clause.contract_id);
-    if (!clause.contract_id.empty() && again.contract < 0) return false;
-    const Contract* contract = again.contract < 0 ? nullptr : &person.contracts[again.contract];
-    return FieldOf(person, contract, clause.path) == clause.saw && core::Evaluate(*test, again) == clause.verdict;
-  });
+  // As where the reason came from: the contract by itself, where it alone is enough.
+  Subject seen = subject;
+  std::vector<bool> only(in_window.size(), false);
+  if (!reason.contract_id.empty()) {
+    only[static_cast<size_t>(ContractIndex(person, reason.contract_id))] = true;
+    seen.in_window = &only;
+    if (core::Evaluate(rule->when, seen) != Verdict::kTrue) seen = subject;
+  }
+  return std::all_of(reason.clauses.begin(), reason.clauses.end(),
+                     [&](const ClauseResult& clause) { return IsAsSaidBelow(rule->when, false, clause, seen); });
 }
 
 }  // namespace sluice::core

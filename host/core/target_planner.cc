@@ -85,12 +85,24 @@ TargetPlanner::TargetPlanner(const PlanInput& input, const Population& populatio
   for (const Grant& grant : input.state->grants) {
     if (grant.system == system.name && grant.kind == EntitlementKind::kAccount && !grant.object_id.empty() &&
         grant.state != GrantState::kAbsent) {
-      held_accounts_[grant.object_id] = grant.person_id;
+      std::string& holder = held_.holders[grant.object_id];
+      if (holder.empty() || grant.person_id < holder) holder = grant.person_id;
     }
   }
   for (const NameEntry& name : input.state->names) {
     if (name.system == system.name) given_[{name.domain, NormaliseName(name.name)}] = name.holder;
   }
+  // What was made since the target was last read has its name as well.
+  for (const ResourceInstance& resource : input.state->resources) {
+    const auto info = schema.classes.find(resource.object_class);
+    if (resource.system != system.name || !resource.is_held || info == schema.classes.end()) continue;
+    for (const auto& [attribute, described] : info->second.attributes) {
+      if (described.unique_in.empty()) continue;
+      given_.try_emplace({described.unique_in, NormaliseName(resource.label)},
+                         absl::StrCat("resource:", resource.resource, ":", resource.key));
+    }
+  }
+  FindWrittenKeys();
 }
 
 void TargetPlanner::FillCase(const PersonFacts& facts, Case& c) {
@@ -186,14 +198,15 @@ void TargetPlanner::Correlate() {
   for (Case& c : cases_) {
     const bool holds = c.account_state() != GrantState::kAbsent;
     if (!holds && (!c.wants_account() || !c.person().held_back.empty())) continue;
-    Claim claim{c.person().id, c.key, "", holds ? c.account->object_id : ""};
+    // Of somebody who is left as he is, the account speaks, and not what he would want.
+    Claim claim{c.person().id, holds && c.is_frozen ? "" : c.key, "", holds ? c.account->object_id : ""};
     const auto link = input_.state->links.find({c.person().id, system_.name});
     if (link != input_.state->links.end()) claim.link = link->second;
     if (holds && claim.account.empty()) continue;  // Under way: nothing to claim yet.
     claims.push_back(std::move(claim));
     claimants.push_back(&c);
   }
-  std::vector<Match> matches = MatchAccounts(index_, system_, claims, held_accounts_);
+  std::vector<Match> matches = MatchAccounts(index_, system_, claims, held_);
   for (size_t i = 0; i < matches.size(); ++i) claimants[i]->match = std::move(matches[i]);
 }
 
@@ -258,8 +271,10 @@ void TargetPlanner::HoldBack(Case& c, std::string reason) {
   plan_->held_back.push_back({c.person().id, system_.name, std::move(reason)});
 }
 
-void TargetPlanner::HoldBackResource(std::string reason) {
-  plan_->held_back.push_back({"", system_.name, std::move(reason)});
+void TargetPlanner::HoldBackResources(const std::vector<const Instance*>& instances, std::string reason) {
+  HeldBack held{"", system_.name, std::move(reason)};
+  for (const Instance* instance : instances) held.entitlements.push_back(instance->entitlement());
+  plan_->held_back.push_back(std::move(held));
 }
 
 PlannedOperation TargetPlanner::NewOperation(OperationKind kind, const Case& c, const std::string& entitlement,
@@ -360,7 +375,9 @@ void TargetPlanner::Run(Plan& plan) {
   BuildCases();
   Correlate();
   FindSharedNames();
+  SettleKeys();
   for (Case& c : cases_) PlanAccount(c);
+  OrderKeys();
   PlanResources();
   ResolvePermissions();
   for (Case& c : cases_) PlanPermissions(c);
@@ -370,6 +387,7 @@ void TargetPlanner::Run(Plan& plan) {
                                          " access or permissions from a rule, but no rule gives an account"));
   }
   WarnUnknown();
+  WarnWithoutKey();
   WarnDrift();
 }
 
@@ -397,7 +415,7 @@ CorrelationReport TargetPlanner::Report() {
     report.rows.push_back(std::move(row));
   }
   for (const Record* account : index_.Accounts()) {
-    if (!matched.contains(account->id) && !held_accounts_.contains(account->id)) {
+    if (!matched.contains(account->id) && !held_.holders.contains(account->id)) {
       report.unmatched_accounts.emplace_back(account->id, account->name);
     }
   }

@@ -64,10 +64,13 @@ class TargetPlanner {
     AccountValues values;         // When the account is wanted.
     std::string key;
     Match match;
-    std::string problem;       // Why nothing new is planned in this target.
-    bool has_account = false;  // Held and staying, or about to be.
-    std::string account_id;    // Empty: not known yet.
-    std::string root;          // Id of the operation that gives the account; empty: it is there.
+    std::set<std::string> new_keys;  // Correlation keys that the account has not and would be given.
+    std::string key_problem;         // Why it is not given them.
+    std::string key_operation;       // Id of the operation that gives them.
+    std::string problem;             // Why nothing new is planned in this target.
+    bool has_account = false;        // Held and staying, or about to be.
+    std::string account_id;          // Empty: not known yet.
+    std::string root;                // Id of the operation that gives the account; empty: it is there.
 
     const Person& person() const { return *facts->person; }
     GrantState account_state() const { return account == nullptr ? GrantState::kAbsent : account->state; }
@@ -110,11 +113,23 @@ class TargetPlanner {
                const std::string& own_object) const;
   std::string NumberOf(const std::string& person_id) const;  // What people know a person by.
   void HoldBack(Case& c, std::string reason);
-  void HoldBackResource(std::string reason);
+  void HoldBackResources(const std::vector<const Instance*>& instances, std::string reason);
   PlannedOperation NewOperation(OperationKind kind, const Case& c, const std::string& entitlement, const Grant* grant);
   std::string Add(PlannedOperation operation, bool is_activated, bool waits);
   void WarnUnknown();
   void WarnDrift();
+
+  // key_planner.cc
+  void FindWrittenKeys();
+  void SettleKeys();
+  Value Written(const Case& c, const std::string& attribute) const;
+  std::vector<std::pair<std::string, Value>> KeyValues(const Case& c, bool is_after) const;
+  void FindNewKeys(Case& c) const;
+  std::set<std::string> AccountsWith(const std::string& key) const;
+  bool GivesUp(const Case& c, const std::string& key) const;
+  std::string KeyProblem(const Case& c) const;
+  void OrderKeys();
+  void WarnWithoutKey();
 
   // account_ladder.cc
   void PlanAccount(Case& c);
@@ -163,7 +178,9 @@ class TargetPlanner {
   const Reasons reasons_;
   Plan* plan_ = nullptr;
   std::vector<Case> cases_;
-  std::map<std::string, std::string> held_accounts_;                             // Account id -> person.
+  HeldAccounts held_;
+  std::map<std::string, std::set<std::string>> wanted_keys_;                     // Correlation key -> persons.
+  std::map<std::string, const Case*> by_account_;                                // Account id -> who holds it.
   std::map<std::pair<std::string, std::string>, std::set<std::string>> wanted_;  // Domain, name -> persons.
   std::map<std::pair<std::string, std::string>, std::string> given_;             // Domain, name -> holder (state's).
   std::map<std::pair<std::string, std::string>, std::string> reserved_;          // The same, in this plan.
@@ -171,6 +188,9 @@ class TargetPlanner {
   std::map<std::string, std::string> permission_ids_;                            // By entitlement.
   int64_t without_account_ = 0;
 };
+
+// A value of an attribute; not visible when it has none.
+const Value& ValueIn(const Fields& fields, const std::string& attribute);
 
 // The flag of an observed account that says whether it may be used.
 inline constexpr absl::string_view kEnabledAttribute = "enabled";

@@ -46,6 +46,32 @@ TEST(Enforcement, MakesResourceAccountAccessAndMembershipInTheirOrderAndNothingT
   EXPECT_THAT(school.ad->sent(), IsEmpty());
 }
 
+// C19: what the target takes for a new person's account is another one's.
+TEST(Enforcement, NeverGivesOneAccountToTwoPeople) {
+  School school;
+  school.world.AddPupil("104233", "Noor", "van der Zwaluw");
+  school.SaveAndEnforce();
+  school.ad->SetAttribute("#2", "employeeID", core::Value::Text("104333"));  // And the host does not know.
+  school.world.AddPupil("104333", "Daan", "Visser");
+  const store::Run run = school.SaveAndEnforce();
+  EXPECT_NE(run.state, "succeeded") << run.summary;
+  int holders = 0;
+  for (const core::Grant& grant : school.State().grants) {
+    holders += grant.entitlement == "account" && grant.object_id == "#2";
+  }
+  EXPECT_EQ(holders, 1);
+  EXPECT_NE(school.StateOf("104333", "account"), GrantState::kHeld);
+  std::string error;
+  for (const store::Operation& operation : school.OperationsOf("104333")) error += operation.error;
+  EXPECT_THAT(error, AllOf(HasSubstr(school.PersonOf("104333")), HasSubstr(school.PersonOf("104233"))));
+  EXPECT_THAT(school.Secrets(), SizeIs(1));
+  // Once it is set right there, the new one gets an account like anybody.
+  school.ad->SetAttribute("#2", "employeeID", core::Value::Text("104233"));
+  const store::Run again = school.Enforce();
+  EXPECT_EQ(again.state, "succeeded") << again.summary;
+  EXPECT_EQ(school.StateOf("104333", "account"), GrantState::kHeld);
+}
+
 TEST(Enforcement, SendsNothingThatIsNotStoredAsSentWithItsNamesAndSealedSecrets) {
   School school;
   for (int i = 0; i < 250; ++i) school.world.AddPupil(absl::StrCat(1000 + i), "Noor", absl::StrCat("Zwaluw", i));

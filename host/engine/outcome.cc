@@ -277,6 +277,17 @@ core::Grant& SystemState::GrantOf(const core::PlannedOperation& operation, const
   return grant;
 }
 
+std::string SystemState::OtherHolder(const std::string& account_id, const std::string& person_id) const {
+  if (account_id.empty()) return "";
+  for (const auto& [key, grant] : grants_) {
+    if (grant.kind == core::EntitlementKind::kAccount && grant.state != core::GrantState::kAbsent &&
+        grant.object_id == account_id && grant.person_id != person_id) {
+      return grant.person_id;
+    }
+  }
+  return "";
+}
+
 core::ResourceInstance* SystemState::FindResource(const std::string& entitlement) {
   auto found = resources_.find(entitlement);
   return found == resources_.end() ? nullptr : &found->second;

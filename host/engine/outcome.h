@@ -30,6 +30,8 @@ class SystemState {
   core::Grant* FindGrant(const std::string& person_id, const std::string& entitlement);
   core::Grant& GrantOf(const core::PlannedOperation& operation, const std::string& entitlement,
                        core::EntitlementKind kind);
+  // Who else holds an account; empty: nobody does.
+  std::string OtherHolder(const std::string& account_id, const std::string& person_id) const;
   core::ResourceInstance* FindResource(const std::string& entitlement);
   core::ResourceInstance& ResourceOf(const core::PlannedOperation& operation);
   // What else is held of an object: other grants of one kind ("class group:") of a person, other instances.

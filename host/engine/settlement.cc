@@ -181,6 +181,23 @@ void OperationLedger::SettleOne(const store::Operation& stored, const TargetResu
 }
 
 void OperationLedger::SettleSuccess(store::Operation stored, const TargetResult& result, Change& change) {
+  if (stored.planned.kind == OperationKind::kCreate) {
+    // What the target took for this person's account is another one's: two people never get one account.
+    if (const std::string holder = state_.OtherHolder(result.object_id, stored.planned.person_id); !holder.empty()) {
+      TargetResult refused = result;
+      refused.outcome = Outcome::kFailed;
+      refused.failure.reason = Reason::kAmbiguous;
+      refused.failure.message =
+          absl::StrCat("account ", result.object_id, " has the correlation key of person ", stored.planned.person_id,
+                       ", and person ", holder, " holds it; correct the key of one of the two");
+      // It is asked again as another operation: the plugin would repeat what it said of this one.
+      core::Grant& account =
+          state_.GrantOf(stored.planned, stored.planned.entitlement, core::EntitlementKind::kAccount);
+      ++account.generation;
+      change.commit.grants.push_back(account);
+      return Fail(std::move(stored), refused, change);
+    }
+  }
   RecordSuccess(stored, result, world_.as_of, state_, change.commit);
   const bool was_there =
       result.outcome == Outcome::kNoChange &&

@@ -383,6 +383,11 @@ void FakeConnector::Settle() {
   done.WaitForNotification();
 }
 
+void FakeConnector::SetAttribute(const std::string& id, const std::string& attribute, core::Value value) {
+  absl::MutexLock lock(&mutex_);
+  objects_[id].attributes[attribute] = std::move(value);
+}
+
 std::string FakeConnector::AddObject(const std::string& object_class, core::Fields attributes) {
   absl::MutexLock lock(&mutex_);
   const std::string id = absl::StrCat("#", next_id_++);

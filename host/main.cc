@@ -13,6 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "host/app/app.h"
 #include "host/base/log.h"
+#include "host/base/memory.h"
 #include "host/base/nearest.h"
 
 namespace {
@@ -33,6 +34,7 @@ std::string WithNearest(const CLI::App& app) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  sluice::base::ShareMemory();
   // A core of the host would hold secrets.
   const rlimit no_core = {0, 0};
   setrlimit(RLIMIT_CORE, &no_core);

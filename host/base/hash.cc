@@ -76,11 +76,18 @@ void AppendEscaped(unsigned char c, std::string& out) {
   }
 }
 
+bool IsPlain(unsigned char c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; }
+
 void AppendString(absl::string_view text, std::string& out) {
   out += '"';
   for (size_t at = 0; at < text.size();) {
+    size_t plain = at;
+    while (plain < text.size() && IsPlain(static_cast<unsigned char>(text[plain]))) ++plain;
+    out.append(text.data() + at, plain - at);
+    at = plain;
+    if (at == text.size()) break;
     unsigned char c = static_cast<unsigned char>(text[at]);
-    if (c < 0x20 || c == '"' || c == '\\') {
+    if (c < 0x80) {
       AppendEscaped(c, out);
       ++at;
       continue;
@@ -187,6 +194,8 @@ std::string CanonicalJson(const nlohmann::json& json) {
   AppendJson(json, out);
   return out;
 }
+
+void AppendCanonicalText(absl::string_view text, std::string& out) { AppendString(text, out); }
 
 std::string Sha256(absl::string_view bytes) {
   std::string digest(SHA256_DIGEST_LENGTH, '\0');

@@ -14,6 +14,8 @@ namespace sluice::base {
 // JSON by RFC 8785: keys sorted by UTF-16 code units, no white space, shortest escapes. Integers only: a number with a
 // fraction is a bug of the caller and ends the program.
 std::string CanonicalJson(const nlohmann::json& json);
+// A text in that form, with its quotes.
+void AppendCanonicalText(absl::string_view text, std::string& out);
 
 std::string Sha256(absl::string_view bytes);     // 32 bytes
 std::string Sha256Hex(absl::string_view bytes);  // 64 lower-case digits

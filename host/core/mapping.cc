@@ -9,25 +9,27 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "absl/types/span.h"
 #include "host/core/snapshot.h"
 #include "host/core/text.h"
 
 namespace sluice::core {
 namespace {
 
-using ObjectKey = std::pair<std::string, std::string>;  // Class, id.
-
-// One object, joined over its scopes.
+// One object, joined over its scopes. The records outlive it.
 struct Joined {
-  std::string object_class, id, name, scope;
+  const Record* record = nullptr;  // The first one that speaks: whose class, id and scope it has.
+  std::string name;
   Fields attributes;
-  std::vector<RecordKey> sources;  // By scope.
+  std::vector<const Record*> sources;  // By scope.
   absl::CivilDay first_seen;
   std::optional<absl::CivilDay> last_seen;  // Set when no scope has it any more.
 };
 
+using Group = absl::Span<const RawRecord* const>;
+
 // Records that are there speak; tombstones only where there is nothing else.
-Joined Join(const std::string& system_name, const std::vector<const RawRecord*>& records) {
+Joined Join(Group records) {
   bool is_live = std::any_of(records.begin(), records.end(), [](const RawRecord* raw) { return !raw->last_seen; });
   Joined joined;
   joined.first_seen = absl::CivilDay::max();
@@ -36,27 +38,28 @@ Joined Join(const std::string& system_name, const std::vector<const RawRecord*>&
     if (is_live && raw->last_seen) continue;
     const Record& record = raw->record;
     if (joined.sources.empty()) {
-      joined.object_class = record.object_class;
-      joined.id = record.id;
-      joined.scope = record.scope;
+      joined.record = &record;
       joined.attributes = record.attributes;
     } else {
       joined.attributes = JoinAttributes(joined.attributes, record.attributes);
     }
     if (joined.name.empty()) joined.name = record.name;
-    joined.sources.push_back({system_name, record.scope, record.object_class, record.id});
+    joined.sources.push_back(&record);
     if (!is_live) joined.last_seen = joined.last_seen ? std::max(*joined.last_seen, *raw->last_seen) : raw->last_seen;
   }
   return joined;
 }
 
+auto ObjectKeyOf(const RawRecord* raw) { return std::tie(raw->record.object_class, raw->record.id); }
+
 // By class, then id. The set is ordered by scope first, so each object's records come by scope.
-std::map<ObjectKey, Joined> JoinAll(const std::string& system_name, const RawSet& records) {
-  std::map<ObjectKey, std::vector<const RawRecord*>> groups;
-  for (const auto& [key, raw] : records) groups[{key.object_class, key.id}].push_back(&raw);
-  std::map<ObjectKey, Joined> objects;
-  for (const auto& [key, group] : groups) objects.emplace(key, Join(system_name, group));
-  return objects;
+std::vector<const RawRecord*> ByObject(const RawSet& records) {
+  std::vector<const RawRecord*> order;
+  order.reserve(records.size());
+  for (const auto& [key, raw] : records) order.push_back(&raw);
+  std::stable_sort(order.begin(), order.end(),
+                   [](const RawRecord* a, const RawRecord* b) { return ObjectKeyOf(a) < ObjectKeyOf(b); });
+  return order;
 }
 
 // A value inside maps, by what is left of a path.
@@ -85,8 +88,8 @@ Value AttributeOf(const Joined& object, const std::string& rest) {
     auto found = object.attributes.find(rest.substr(0, dot));
     if (found != object.attributes.end()) return Inside(found->second, absl::string_view(rest).substr(dot + 1));
   }
-  if (rest == "id") return Value::Text(object.id);
-  if (rest == "scope") return Value::Text(object.scope);
+  if (rest == "id") return Value::Text(object.record->id);
+  if (rest == "scope") return Value::Text(object.record->scope);
   if (rest == "name") return object.name.empty() ? Value::Empty() : Value::Text(object.name);
   return Value::NotVisible();
 }
@@ -150,9 +153,10 @@ class FieldComputer {
   // Every field that is visible.
   Fields AllFields() {
     Fields fields;
+    fields.reserve(values_.size());
     for (size_t i = 0; i < values_.size(); ++i) {
       const Value& value = ValueAt(static_cast<int>(i));
-      if (value.is_visible()) fields.emplace_hint(fields.end(), plan_.entries()[i].field, value);
+      if (value.is_visible()) fields.emplace(plan_.entries()[i].field, value);
     }
     return fields;
   }
@@ -251,7 +255,9 @@ class PersonComputer final : public FieldComputer {
   }
 };
 
-std::string RecordText(const Joined& object) { return absl::StrCat(object.object_class, " ", object.id); }
+std::string RecordText(const Joined& object) {
+  return absl::StrCat(object.record->object_class, " ", object.record->id);
+}
 
 std::optional<absl::CivilDay> DayOf(const Value& value) {
   if (value.kind() == Value::Kind::kDate) return value.date();
@@ -263,55 +269,66 @@ std::optional<absl::CivilDay> DayOf(const Value& value) {
 class Mapper {
  public:
   Mapper(const std::string& system_name, const SystemSpec& system, const RawSet& records, const MappingOptions& options)
-      : system_name_(system_name), system_(system), options_(options), objects_(JoinAll(system_name, records)) {}
+      : system_name_(system_name), system_(system), options_(options), records_(ByObject(records)) {}
 
   MappingResult Map() {
     for (const PersonMapping& mapping : system_.persons) {
       FieldPlan plan = PersonComputer::PlanOf(mapping);
-      ForEachObject(mapping.from, [&](const ObjectKey& key, const Joined& object) { AddPerson(plan, key, object); });
+      ForEachObject(mapping.from, [&](const Joined& object) { AddPerson(plan, object); });
     }
     for (const ContractMapping& mapping : system_.contracts) {
       FieldPlan plan(mapping.from, mapping.fields, "contract.", {});
-      ForEachObject(mapping.from, [&](const ObjectKey&, const Joined& object) { AddContract(mapping, plan, object); });
+      ForEachObject(mapping.from, [&](const Joined& object) { AddContract(mapping, plan, object); });
     }
     HoldBackSharedIds();
     return Finish();
   }
 
  private:
+  // Class, id: texts of the records.
+  using ObjectKey = std::pair<absl::string_view, absl::string_view>;
   struct Draft {
     Person person;
-    const Joined* object = nullptr;
+    absl::CivilDay first_seen;
   };
 
   template <typename Each>
   void ForEachObject(const std::string& object_class, Each each) const {
-    for (auto it = objects_.lower_bound({object_class, ""}); it != objects_.end() && it->first.first == object_class;
-         ++it) {
-      each(it->first, it->second);
+    auto from = std::lower_bound(
+        records_.begin(), records_.end(), object_class,
+        [](const RawRecord* raw, const std::string& wanted) { return raw->record.object_class < wanted; });
+    while (from != records_.end() && (*from)->record.object_class == object_class) {
+      auto to = std::find_if(from, records_.end(),
+                             [&](const RawRecord* raw) { return ObjectKeyOf(raw) != ObjectKeyOf(*from); });
+      each(Join(Group(&*from, static_cast<size_t>(to - from))));
+      from = to;
     }
   }
+
+  RecordKey KeyOf(const Record& record) const { return {system_name_, record.scope, record.object_class, record.id}; }
 
   void HoldBack(Draft& draft, const RecordKey& record, const std::string& reason) {
     draft.person.held_back.push_back(reason);
     result_.held_back.push_back({draft.person.id, record, reason});
   }
 
-  void AddPerson(const FieldPlan& plan, const ObjectKey& key, const Joined& object) {
-    if (drafts_.count(key) > 0) return;
-    Draft& draft = drafts_[key];
+  void AddPerson(const FieldPlan& plan, const Joined& object) {
+    const auto [place, is_new] = drafts_.try_emplace(ObjectKey(object.record->object_class, object.record->id));
+    if (!is_new) return;
+    Draft& draft = place->second;
     Person& person = draft.person;
-    draft.object = &object;
-    person.id = PersonId(system_name_, object.object_class, object.id);
+    draft.first_seen = object.first_seen;
+    person.id = PersonId(system_name_, object.record->object_class, object.record->id);
     person.fields = PersonComputer(object, plan).AllFields();
-    person.sources = object.sources;
+    person.sources.reserve(object.sources.size());
+    for (const Record* record : object.sources) person.sources.push_back(KeyOf(*record));
     person.last_seen = object.last_seen;
     Value display = FieldOf(person, nullptr, "person.name.display");
     person.display = display.ToText();
     person.external_id = FieldOf(person, nullptr, "person.external_id").ToText();
     if (person.display.empty()) {
       HoldBack(
-          draft, object.sources[0],
+          draft, person.sources[0],
           absl::StrCat(RecordText(object), ": name.display ", display.is_visible() ? "is empty" : "is not visible"));
     }
   }
@@ -347,7 +364,7 @@ class Mapper {
   }
 
   void ReportContract(const Draft* draft, const Joined& object, const std::string& what) {
-    result_.held_back.push_back({draft == nullptr ? "" : draft->person.id, object.sources[0],
+    result_.held_back.push_back({draft == nullptr ? "" : draft->person.id, KeyOf(*object.record),
                                  absl::StrCat(RecordText(object), " is left out: ", what)});
   }
 
@@ -356,7 +373,7 @@ class Mapper {
     if (draft == nullptr) return;
     Contract contract;
     contract.type = mapping.type;
-    contract.source = object.sources[0];
+    contract.source = KeyOf(*object.record);
     contract.id = ContractId(mapping.type, contract.source);
     contract.last_seen = object.last_seen;
     FieldComputer computer(object, plan);
@@ -394,13 +411,13 @@ class Mapper {
       std::string holder_id = holder == options_.external_id_holders.end() ? "" : holder->second;
       std::sort(sharing.begin(), sharing.end(), [&](const Draft* a, const Draft* b) {
         auto rank = [&](const Draft* d) {
-          return std::make_tuple(d->person.id != holder_id, d->person.last_seen.has_value(), d->object->first_seen,
+          return std::make_tuple(d->person.id != holder_id, d->person.last_seen.has_value(), d->first_seen,
                                  d->person.id);
         };
         return rank(a) < rank(b);
       });
       for (size_t i = 1; i < sharing.size(); ++i) {
-        HoldBack(*sharing[i], sharing[i]->object->sources[0],
+        HoldBack(*sharing[i], sharing[i]->person.sources[0],
                  absl::StrCat("person ", sharing[i]->person.id, kHasTheExternalIdOf, sharing[0]->person.id,
                               ", who had it first; correct one of the two in the source"));
       }
@@ -408,10 +425,12 @@ class Mapper {
   }
 
   MappingResult Finish() {
-    for (auto& [key, draft] : drafts_) {
-      Person& person = draft.person;
+    result_.persons.reserve(drafts_.size());
+    for (; !drafts_.empty(); drafts_.erase(drafts_.begin())) {
+      Person& person = drafts_.begin()->second.person;
       std::sort(person.contracts.begin(), person.contracts.end(),
                 [](const Contract& a, const Contract& b) { return a.id < b.id; });
+      person.contracts.shrink_to_fit();
       std::sort(person.held_back.begin(), person.held_back.end());
       result_.persons.push_back(std::move(person));
     }
@@ -426,7 +445,7 @@ class Mapper {
   const std::string& system_name_;
   const SystemSpec& system_;
   const MappingOptions& options_;
-  const std::map<ObjectKey, Joined> objects_;
+  const std::vector<const RawRecord*> records_;  // By class, then id, then scope.
   std::map<ObjectKey, Draft> drafts_;
   MappingResult result_;
 };

@@ -151,7 +151,73 @@ absl::StatusOr<Person> PersonFromJson(const nlohmann::json& json) {
   return person;
 }
 
-std::string VersionHash(const Person& person) { return base::Sha256Hex(base::CanonicalJson(ToJson(person))); }
+namespace {
+
+void AppendKey(const RecordKey& key, std::string& out) {
+  char separator = '[';
+  for (const std::string* part : {&key.system, &key.scope, &key.object_class, &key.id}) {
+    out += separator;
+    separator = ',';
+    base::AppendCanonicalText(*part, out);
+  }
+  out += ']';
+}
+
+void AppendMember(absl::string_view name, absl::string_view text, std::string& out) {
+  out.append(name.data(), name.size());
+  base::AppendCanonicalText(text, out);
+}
+
+// Keys in their order.
+void AppendContract(const Contract& contract, std::string& out) {
+  out += '{';
+  if (contract.end) {
+    AppendMember(R"("end":)", DateText(*contract.end), out);
+    out += ',';
+  }
+  out += R"("fields":)";
+  AppendCanonicalJson(contract.fields, out);
+  AppendMember(R"(,"id":)", contract.id, out);
+  if (contract.last_seen) AppendMember(R"(,"last_seen":)", DateText(*contract.last_seen), out);
+  out += R"(,"source":)";
+  AppendKey(contract.source, out);
+  AppendMember(R"(,"start":)", DateText(contract.start), out);
+  AppendMember(R"(,"type":)", contract.type, out);
+  out += '}';
+}
+
+template <class Items, class Append>
+void AppendList(const Items& items, const Append& append, std::string& out) {
+  bool is_first = true;
+  out += '[';
+  for (const auto& item : items) {
+    if (!is_first) out += ',';
+    is_first = false;
+    append(item, out);
+  }
+  out += ']';
+}
+
+}  // namespace
+
+std::string CanonicalText(const Person& person) {
+  std::string out = R"({"contracts":)";
+  AppendList(person.contracts, AppendContract, out);
+  AppendMember(R"(,"display":)", person.display, out);
+  AppendMember(R"(,"external_id":)", person.external_id, out);
+  out += R"(,"fields":)";
+  AppendCanonicalJson(person.fields, out);
+  out += R"(,"held_back":)";
+  AppendList(person.held_back, base::AppendCanonicalText, out);
+  AppendMember(R"(,"id":)", person.id, out);
+  if (person.last_seen) AppendMember(R"(,"last_seen":)", DateText(*person.last_seen), out);
+  out += R"(,"sources":)";
+  AppendList(person.sources, AppendKey, out);
+  out += '}';
+  return out;
+}
+
+std::string VersionHash(const Person& person) { return base::Sha256Hex(CanonicalText(person)); }
 
 Value FieldOf(const Person& person, const Contract* contract, absl::string_view path) {
   if (absl::ConsumePrefix(&path, "person.")) return FieldIn(person.fields, path);

@@ -59,6 +59,7 @@ std::string ContractId(absl::string_view type, const RecordKey& source);
 
 // A person's version: its canonical JSON and the SHA-256 of that, as hexadecimal digits.
 nlohmann::json ToJson(const Person& person);
+std::string CanonicalText(const Person& person);  // CanonicalJson(ToJson(person)), without making the other first.
 absl::StatusOr<Person> PersonFromJson(const nlohmann::json& json);
 std::string VersionHash(const Person& person);
 

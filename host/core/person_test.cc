@@ -29,6 +29,8 @@ Person Ellen() {
 
 TEST(Person, ComesBackFromItsJson) {
   Person person = Ellen();
+  EXPECT_EQ(CanonicalText(person), base::CanonicalJson(ToJson(person)));
+  EXPECT_EQ(CanonicalText(Person()), base::CanonicalJson(ToJson(Person())));
   auto back = PersonFromJson(nlohmann::json::parse(base::CanonicalJson(ToJson(person))));
   ASSERT_TRUE(back.ok()) << back.status();
   EXPECT_EQ(VersionHash(*back), VersionHash(person));

@@ -1,7 +1,7 @@
 #include "host/core/raw_records.h"
 
 #include <algorithm>
-#include <set>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,48 +13,23 @@ namespace {
 
 using ClassKey = std::pair<std::string, std::string>;  // Scope, class.
 
-// The classes that may end records.
-std::set<ClassKey> CompleteClasses(const ImportedData& imported) {
-  std::set<std::string> offered;
-  for (const auto& [scope, label] : imported.scopes) offered.insert(scope);
-  std::map<ClassKey, int64_t> sent;
-  for (const Record& record : imported.records) ++sent[{record.scope, record.object_class}];
-  std::set<ClassKey> complete;
-  std::set<ClassKey> incomplete;
-  for (const ClassState& state : imported.states) {
-    ClassKey key{state.scope, state.object_class};
-    bool is_whole =
-        state.completeness == Completeness::kComplete && offered.count(state.scope) > 0 && sent[key] >= state.records;
-    (is_whole ? complete : incomplete).insert(key);
-  }
-  for (const ClassKey& key : incomplete) complete.erase(key);
-  return complete;
-}
+auto KeyOf(const Record& record) { return std::tie(record.scope, record.object_class, record.id); }
+auto KeyOf(const RawKey& key) { return std::tie(key.scope, key.object_class, key.id); }
 
-// The records of the import by key, those of one key joined.
-std::map<RawKey, Record> ByKey(const ImportedData& imported, MergeCounts& counts) {
-  std::map<RawKey, std::vector<const Record*>> groups;
-  for (const Record& record : imported.records)
-    groups[{record.scope, record.object_class, record.id}].push_back(&record);
-  std::map<RawKey, Record> records;
-  for (auto& [key, group] : groups) {
-    // In an order of their own, so that the order of arrival makes no difference.
-    std::vector<std::pair<std::string, const Record*>> ordered;
-    if (group.size() == 1) {
-      records.emplace(key, *group[0]);
-      continue;
-    }
-    for (const Record* record : group) ordered.emplace_back(RecordHash(*record), record);
-    std::sort(ordered.begin(), ordered.end());
-    Record joined = *ordered[0].second;
-    for (size_t i = 1; i < ordered.size(); ++i) {
-      joined.attributes = JoinAttributes(joined.attributes, ordered[i].second->attributes);
-      if (joined.name.empty()) joined.name = ordered[i].second->name;
-    }
-    counts.duplicates += static_cast<int64_t>(group.size()) - 1;
-    records.emplace(key, std::move(joined));
+// The records of one key, [from, to), as one: in an order of their own, so that the order of arrival makes no
+// difference.
+Record Joined(std::vector<Record>& records, size_t from, size_t to) {
+  if (to - from == 1) return std::move(records[from]);
+  std::vector<std::pair<std::string, size_t>> ordered;
+  for (size_t at = from; at < to; ++at) ordered.emplace_back(RecordHash(records[at]), at);
+  std::sort(ordered.begin(), ordered.end());
+  Record joined = std::move(records[ordered[0].second]);
+  for (size_t i = 1; i < ordered.size(); ++i) {
+    const Record& other = records[ordered[i].second];
+    joined.attributes = JoinAttributes(joined.attributes, other.attributes);
+    if (joined.name.empty()) joined.name = other.name;
   }
-  return records;
+  return joined;
 }
 
 int64_t CountHidden(const Fields& before, const Fields& after) {
@@ -66,26 +41,37 @@ int64_t CountHidden(const Fields& before, const Fields& after) {
   return hidden;
 }
 
-// A record that the import holds, given what was known of it (null: nothing).
-RawRecord Confirm(Record record, const RawRecord* before, absl::CivilDay as_of, MergeCounts& counts) {
-  RawRecord raw;
-  raw.hash = RecordHash(record);
-  raw.record = std::move(record);
-  raw.first_seen = before == nullptr ? as_of : before->first_seen;
-  raw.last_confirmed = as_of;
-  if (before == nullptr) {
+// What a record that the import holds makes of what was known of it, which `raw` is.
+void Confirm(Record record, bool is_known, RawRecord& raw, absl::CivilDay as_of, MergeCounts& counts) {
+  std::string hash = RecordHash(record);
+  if (!is_known) {
+    raw.first_seen = as_of;
     ++counts.added;
-    return raw;
-  }
-  counts.hidden += CountHidden(before->record.attributes, raw.record.attributes);
-  if (before->last_seen) {
-    ++counts.reappeared;
-  } else if (before->hash != raw.hash) {
-    ++counts.changed;
   } else {
-    ++counts.unchanged;
+    counts.hidden += CountHidden(raw.record.attributes, record.attributes);
+    ++(raw.last_seen ? counts.reappeared : raw.hash != hash ? counts.changed : counts.unchanged);
   }
-  return raw;
+  raw.last_confirmed = as_of;
+  raw.last_seen.reset();
+  if (raw.hash == hash) return;
+  raw.hash = std::move(hash);
+  raw.record = std::move(record);
+}
+
+// One that the import does not hold. False: it is dropped.
+bool Keep(RawRecord& raw, bool is_complete, absl::CivilDay as_of, int64_t retention_days, MergeCounts& counts,
+          Loss& loss) {
+  if (!raw.last_seen && is_complete) {
+    raw.last_seen = raw.last_confirmed;
+    ++counts.vanished;
+    ++loss.lost;
+  } else if (!raw.last_seen) {
+    ++counts.kept;
+  } else if (retention_days >= 0 && *raw.last_seen + retention_days < as_of) {
+    ++counts.dropped;
+    return false;
+  }
+  return true;
 }
 
 Value Unite(const Value& first, const Value& second) {
@@ -123,7 +109,19 @@ absl::StatusOr<Record> RecordFromJson(const nlohmann::json& json) {
   return record;
 }
 
-std::string RecordHash(const Record& record) { return base::Sha256Hex(base::CanonicalJson(ToJson(record))); }
+std::string CanonicalText(const Record& record) {
+  std::string text = R"({"attributes":)";
+  AppendCanonicalJson(record.attributes, text);
+  for (const auto& [key, value] : {std::pair{R"(,"class":)", &record.object_class}, std::pair{R"(,"id":)", &record.id},
+                                   std::pair{R"(,"name":)", &record.name}, std::pair{R"(,"scope":)", &record.scope}}) {
+    text += key;
+    base::AppendCanonicalText(*value, text);
+  }
+  text += '}';
+  return text;
+}
+
+std::string RecordHash(const Record& record) { return base::Sha256Hex(CanonicalText(record)); }
 
 Fields JoinAttributes(const Fields& first, const Fields& second) {
   Fields joined = first;
@@ -138,35 +136,72 @@ Fields JoinAttributes(const Fields& first, const Fields& second) {
   return joined;
 }
 
-MergeResult MergeRecords(const RawSet& previous, const ImportedData& imported, absl::CivilDay as_of,
-                         int64_t retention_days) {
-  MergeResult result;
-  std::set<ClassKey> complete = CompleteClasses(imported);
-  std::map<ClassKey, Loss> losses;
-  std::map<RawKey, Record> records = ByKey(imported, result.counts);
-  for (auto& [key, record] : records) {
-    auto before = previous.find(key);
-    const RawRecord* known = before == previous.end() ? nullptr : &before->second;
-    result.set.emplace(key, Confirm(std::move(record), known, as_of, result.counts));
+std::set<ClassKey> CompleteClasses(const ImportedData& imported) {
+  std::set<std::string> offered;
+  for (const auto& [scope, label] : imported.scopes) offered.insert(scope);
+  std::map<ClassKey, int64_t> sent;
+  int64_t* of_last = nullptr;  // They come in long rows of one class.
+  const Record* last = nullptr;
+  for (const Record& record : imported.records) {
+    if (last == nullptr || last->object_class != record.object_class || last->scope != record.scope)
+      of_last = &sent[{record.scope, record.object_class}];
+    ++*of_last;
+    last = &record;
   }
-  for (const auto& [key, before] : previous) {
-    ClassKey class_key{key.scope, key.object_class};
-    Loss& loss = losses[class_key];
-    if (!before.last_seen) ++loss.had;
-    if (records.count(key) > 0) continue;
-    RawRecord raw = before;
-    if (!raw.last_seen && complete.count(class_key) > 0) {
-      raw.last_seen = raw.last_confirmed;
-      ++result.counts.vanished;
-      ++loss.lost;
-    } else if (!raw.last_seen) {
-      ++result.counts.kept;
-    } else if (retention_days >= 0 && *raw.last_seen + retention_days < as_of) {
-      ++result.counts.dropped;
+  std::set<ClassKey> complete;
+  std::set<ClassKey> incomplete;
+  for (const ClassState& state : imported.states) {
+    ClassKey key{state.scope, state.object_class};
+    bool is_whole =
+        state.completeness == Completeness::kComplete && offered.count(state.scope) > 0 && sent[key] >= state.records;
+    (is_whole ? complete : incomplete).insert(key);
+  }
+  for (const ClassKey& key : incomplete) complete.erase(key);
+  return complete;
+}
+
+int64_t SortAndJoin(std::vector<Record>& records) {
+  std::sort(records.begin(), records.end(), [](const Record& a, const Record& b) { return KeyOf(a) < KeyOf(b); });
+  size_t size = 0;
+  for (size_t from = 0, to = 0; from < records.size(); from = to) {
+    while (to < records.size() && KeyOf(records[to]) == KeyOf(records[from])) ++to;
+    Record joined = Joined(records, from, to);
+    records[size++] = std::move(joined);
+  }
+  const auto duplicates = static_cast<int64_t>(records.size() - size);
+  records.resize(size);
+  return duplicates;
+}
+
+MergeResult MergeRecords(RawSet previous, ImportedData imported, absl::CivilDay as_of, int64_t retention_days) {
+  MergeResult result;
+  const std::set<ClassKey> complete = CompleteClasses(imported);
+  std::map<ClassKey, Loss> losses;
+  std::vector<Record>& records = imported.records;
+  result.counts.duplicates = SortAndJoin(records);
+  // Both are in the order of their keys: side by side.
+  auto known = previous.begin();
+  for (size_t at = 0; at < records.size() || known != previous.end();) {
+    const bool is_known = known != previous.end();
+    if (is_known && (at == records.size() || KeyOf(known->first) < KeyOf(records[at]))) {
+      ClassKey of_class{known->first.scope, known->first.object_class};
+      Loss& loss = losses[of_class];
+      if (!known->second.last_seen) ++loss.had;
+      const bool stays = Keep(known->second, complete.count(of_class) > 0, as_of, retention_days, result.counts, loss);
+      known = stays ? std::next(known) : previous.erase(known);
       continue;
     }
-    result.set.emplace(key, std::move(raw));
+    Record record = std::move(records[at++]);
+    RawKey key{record.scope, record.object_class, record.id};
+    if (is_known && known->first == key) {
+      if (!known->second.last_seen) ++losses[{key.scope, key.object_class}].had;
+      Confirm(std::move(record), true, (known++)->second, as_of, result.counts);
+    } else {
+      Confirm(std::move(record), false, previous.emplace_hint(known, std::move(key), RawRecord())->second, as_of,
+              result.counts);
+    }
   }
+  result.set = std::move(previous);
   for (auto& [key, loss] : losses) {
     if (loss.lost < 5 || loss.lost * 2 < loss.had) continue;
     result.losses.push_back({key.first, key.second, loss.had, loss.lost});

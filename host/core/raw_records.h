@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -38,6 +40,8 @@ using RawSet = std::map<RawKey, RawRecord>;
 
 // {"attributes":{...},"class":"leerling","id":"...","name":"...","scope":"..."}
 nlohmann::json ToJson(const Record& record);
+// The same as canonical JSON, without making the other first.
+std::string CanonicalText(const Record& record);
 absl::StatusOr<Record> RecordFromJson(const nlohmann::json& json);
 // SHA-256 of the canonical JSON, in hexadecimal digits.
 std::string RecordHash(const Record& record);
@@ -68,11 +72,18 @@ struct MergeResult {
   std::vector<Loss> losses;  // By scope, then class.
 };
 
+// Brings the records of an import into the order of their keys, those of one key joined; says how many that were too
+// many.
+int64_t SortAndJoin(std::vector<Record>& records);
+
+// The classes (scope, class) that may end records.
+std::set<std::pair<std::string, std::string>> CompleteClasses(const ImportedData& imported);
+
 // What is known after `imported`, which was read on `as_of`. A class counts as complete when its state says so, its
 // scope is offered, and no record that the state counts is missing. Tombstones go `retention_days` after they were last
 // seen; negative: never.
-MergeResult MergeRecords(const RawSet& previous, const ImportedData& imported, absl::CivilDay as_of,
-                         int64_t retention_days);
+// Takes both over: a large school is in memory once.
+MergeResult MergeRecords(RawSet previous, ImportedData imported, absl::CivilDay as_of, int64_t retention_days);
 
 // Attributes of two records of one object: a visible one wins over one that is not, a value over an empty one, the
 // first over the second; lists are united.

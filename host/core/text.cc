@@ -148,6 +148,7 @@ Value NormaliseValue(const Value& value) {
   switch (value.kind()) {
     case Value::Kind::kText: {
       std::string text = NormaliseText(value.text());
+      if (text == value.text() && !text.empty()) return value;
       return text.empty() ? Value::Empty() : Value::Text(text);
     }
     case Value::Kind::kList:

@@ -83,5 +83,49 @@ TEST(Fields, LeaveOutWhatIsNotVisible) {
   EXPECT_FALSE(FieldsFromJson(nlohmann::json::array()).ok());
 }
 
+TEST(Fields, WriteTheSameCanonicalJsonWithoutMakingTheOther) {
+  Fields fields;
+  for (const JsonCase& c : JsonCases()) fields[c.name] = c.value;
+  fields["quoted \"\\\n"] = Value::Text("a\"b\\\x01\x7f\xc3\xab\xff");
+  fields["hidden"] = Value::NotVisible();
+  fields["list"] = Value::ListOf({Value::NotVisible(), Value::Text("x"), Value::ListOf({})});
+  const auto written = [](const Fields& all) {
+    std::string text;
+    AppendCanonicalJson(all, text);
+    return text;
+  };
+  EXPECT_EQ(written(fields), base::CanonicalJson(FieldsToJson(fields)));
+  EXPECT_EQ(written({}), "{}");
+  EXPECT_EQ(written({{"x", Value::NotVisible()}}), "{}");
+  // U+E000 comes before U+1F600 by bytes, and after it by UTF-16.
+  fields["\xee\x80\x80"] = Value::Integer(1);
+  fields["\xf0\x9f\x98\x80"] = Value::Integer(2);
+  EXPECT_EQ(written(fields), base::CanonicalJson(FieldsToJson(fields)));
+}
+
+TEST(Fields, AreOrderedByNameAndOfTwoWithOneNameTheFirstStays) {
+  Fields fields = {{"b", Value::Integer(2)}, {"a", Value::Integer(1)}, {"b", Value::Integer(3)}};
+  EXPECT_FALSE(fields.emplace("a", Value::Integer(9)));
+  EXPECT_TRUE(fields.emplace("c", Value::Integer(3)));
+  std::string seen;
+  for (const auto& [name, value] : fields) seen += name + value.ToText();
+  EXPECT_EQ(seen, "a1b2c3");
+  EXPECT_TRUE(fields.find("bb") == fields.end());
+  EXPECT_EQ(fields.erase("b"), 1u);
+  EXPECT_EQ(fields.erase("b"), 0u);
+  EXPECT_TRUE((fields == Fields{{"c", Value::Integer(3)}, {"a", Value::Integer(1)}}));
+  EXPECT_FALSE((fields == Fields{{"c", Value::Integer(3)}, {"b", Value::Integer(1)}}));
+}
+
+TEST(Fields, ACopyIsAnotherOnceOneOfThemIsChanged) {
+  Fields one = {{"a", Value::Integer(1)}};
+  const Fields other = one;
+  one["a"] = Value::Integer(2);
+  one["b"] = Value::Integer(3);
+  EXPECT_EQ(other.size(), 1u);
+  EXPECT_TRUE(other.at("a") == Value::Integer(1));
+  EXPECT_TRUE(one.at("a") == Value::Integer(2));
+}
+
 }  // namespace
 }  // namespace sluice::core

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "host/base/crash_point.h"
+#include "host/base/memory.h"
 #include "host/base/status.h"
 #include "host/engine/read_plan.h"
 
@@ -210,7 +211,7 @@ void Importer::Finish(const std::shared_ptr<Job>& job) {
   nlohmann::json counts = nlohmann::json::object();
   bool has_failed = false, is_blocked = false;
   for (const std::string& system : job->systems) {
-    const Reading& reading = readings[system];
+    Reading& reading = readings[system];
     const bool is_source = job->configuration->FindSystem(system)->is_source;
     absl::Status status = reading.status;
     if (status.ok() && job->run->is_stopping()) status = absl::CancelledError("the run was stopped");
@@ -219,14 +220,15 @@ void Importer::Finish(const std::shared_ptr<Job>& job) {
       lines.push_back(NotTaken(*job, system, status));
       continue;
     }
-    lines.push_back(is_source ? TakeSource(*job, system, reading, counts[system], is_blocked)
-                              : TakeTarget(*job, system, reading, counts[system]));
+    lines.push_back(is_source ? TakeSource(*job, system, std::move(reading), counts[system], is_blocked)
+                              : TakeTarget(*job, system, std::move(reading), counts[system]));
     has_failed |= counts[system].value("failed", false);
   }
   const std::string state = job->run->is_stopping() ? "stopped"
                             : has_failed            ? "failed"
                             : is_blocked            ? "blocked"
                                                     : "succeeded";
+  base::ReturnFreeMemory();
   runs_.End(job->run, state, absl::StrJoin(lines, "; "), std::move(counts));
 }
 
@@ -244,37 +246,51 @@ absl::Status Importer::Store(const Job& job, const store::Commit& commit) {
   return absl::OkStatus();
 }
 
-std::string Importer::TakeSource(const Job& job, const std::string& system, const Reading& reading,
-                                 nlohmann::json& counts, bool& is_blocked) {
-  const auto fail = [&](const absl::Status& status) {
-    counts["failed"] = true;
-    return absl::StrCat(system, ": ", status.message());
-  };
-  absl::StatusOr<core::RawSet> previous = core::RawSet();
-  const absl::Status loaded = runs_.Persist(*job.run, [&] {
-    previous = context_.store->LoadRawSet(system);
-    return previous.status();
-  });
-  if (!loaded.ok()) return fail(loaded);
-  core::MergeResult merged = core::MergeRecords(*previous, reading.data, job.as_of, kTombstoneDays);
-  auto candidate = snapshots_.Make(*job.configuration, system, merged.set, job.as_of);
-  if (!candidate.ok()) return fail(candidate.status());
-  store::Commit commit;
+absl::StatusOr<Candidate> Importer::Take(const Job& job, const std::string& system, Reading reading,
+                                         store::Commit& commit) {
   store::ImportResult import;
   import.system = system;
   import.run_id = job.run->id();
   import.as_of = job.as_of;
-  import.raw = std::move(merged.set);
   import.states = reading.data.states;
-  import.is_candidate = candidate->is_blocked;
+  const absl::StatusOr<bool> is_known =
+      confirmation_.IsAllKnown(job.configuration, system, reading.data, job.as_of, kTombstoneDays);
+  import.is_confirmation = is_known.ok() && *is_known;
+  Candidate candidate;
+  if (import.is_confirmation) {
+    ASSIGN_OR_RETURN(candidate, snapshots_.Confirm(job.as_of));
+  } else {
+    core::RawSet previous;
+    RETURN_IF_ERROR(runs_.Persist(*job.run, [&] {
+      absl::StatusOr<core::RawSet> loaded = context_.store->LoadRawSet(system);
+      if (loaded.ok()) previous = *std::move(loaded);
+      return loaded.status();
+    }));
+    import.raw = core::MergeRecords(std::move(previous), std::move(reading.data), job.as_of, kTombstoneDays).set;
+    ASSIGN_OR_RETURN(candidate, snapshots_.Make(*job.configuration, system, import.raw, job.as_of));
+  }
+  import.is_candidate = candidate.is_blocked;
   commit.imports.push_back(std::move(import));
-  if (absl::Status status = snapshots_.AddTo(*candidate, system, "import", commit); !status.ok()) return fail(status);
-  counts = ToJson(candidate->counts);
+  RETURN_IF_ERROR(snapshots_.AddTo(candidate, system, "import", commit));
+  return candidate;
+}
+
+std::string Importer::TakeSource(const Job& job, const std::string& system, Reading reading, nlohmann::json& counts,
+                                 bool& is_blocked) {
+  const auto fail = [&](const absl::Status& status) {
+    counts["failed"] = true;
+    return absl::StrCat(system, ": ", status.message());
+  };
   const std::string incomplete = IncompleteStates(reading.data.states, reading.data.scopes, reading.plan);
+  store::Commit commit;
+  absl::StatusOr<Candidate> candidate = Take(job, system, std::move(reading), commit);
+  if (!candidate.ok()) return fail(candidate.status());
+  counts = ToJson(candidate->counts);
   if (!incomplete.empty()) job.run->Warn(absl::StrCat(system, ": ", incomplete, "; what they held is kept"));
   commit.audit.push_back(Audit(job, system, candidate->is_blocked ? "import.blocked" : "import.accepted",
                                incomplete.empty() ? "complete" : "in part", counts));
   if (absl::Status status = Store(job, commit); !status.ok()) return fail(status);
+  if (!candidate->is_blocked) confirmation_.Remember(job.configuration);
   std::string line =
       absl::StrCat(system, ": ", candidate->counts.people, " people (", candidate->counts.added, " new, ",
                    candidate->counts.removed, " gone, ", candidate->counts.changed, " changed)");
@@ -289,8 +305,7 @@ std::string Importer::TakeSource(const Job& job, const std::string& system, cons
   return line;
 }
 
-std::string Importer::TakeTarget(const Job& job, const std::string& system, const Reading& reading,
-                                 nlohmann::json& counts) {
+std::string Importer::TakeTarget(const Job& job, const std::string& system, Reading reading, nlohmann::json& counts) {
   std::string incomplete = IncompleteStates(reading.data.states, reading.data.scopes, reading.plan);
   if (!incomplete.empty()) {
     counts["failed"] = true;
@@ -299,7 +314,7 @@ std::string Importer::TakeTarget(const Job& job, const std::string& system, cons
   core::Observed observed;
   observed.is_known = true;
   observed.as_of = job.as_of;
-  observed.records = reading.data.records;
+  observed.records = std::move(reading.data.records);
   std::sort(observed.records.begin(), observed.records.end(), [](const core::Record& a, const core::Record& b) {
     return std::tie(a.object_class, a.id) < std::tie(b.object_class, b.id);
   });

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "host/engine/calendar.h"
+#include "host/engine/confirmation.h"
 #include "host/engine/context.h"
 #include "host/engine/runs.h"
 #include "host/engine/snapshots.h"
@@ -22,7 +23,7 @@ namespace sluice::engine {
 class Importer {
  public:
   Importer(const Context& context, Runs& runs, const Calendar& calendar, const Snapshots& snapshots)
-      : context_(context), runs_(runs), calendar_(calendar), snapshots_(snapshots) {}
+      : context_(context), runs_(runs), calendar_(calendar), snapshots_(snapshots), confirmation_(context) {}
   ~Importer() { Stop(); }
 
   // Starts a run that reads `systems` (none: all). NOT_FOUND: no such system; FAILED_PRECONDITION: the date waits for a
@@ -47,9 +48,11 @@ class Importer {
   void Read(const std::shared_ptr<Job>& job, const std::string& system);
   void OnRead(const std::shared_ptr<Job>& job, const std::string& system);
   void Finish(const std::shared_ptr<Job>& job);
-  std::string TakeSource(const Job& job, const std::string& system, const Reading& reading, nlohmann::json& counts,
+  std::string TakeSource(const Job& job, const std::string& system, Reading reading, nlohmann::json& counts,
                          bool& is_blocked);
-  std::string TakeTarget(const Job& job, const std::string& system, const Reading& reading, nlohmann::json& counts);
+  // What `reading` makes of the active records, into `commit`.
+  absl::StatusOr<Candidate> Take(const Job& job, const std::string& system, Reading reading, store::Commit& commit);
+  std::string TakeTarget(const Job& job, const std::string& system, Reading reading, nlohmann::json& counts);
   absl::Status Store(const Job& job, const store::Commit& commit);  // Waits for a store that takes nothing now.
   std::string NotTaken(const Job& job, const std::string& system, const absl::Status& status);
   audit::Entry Audit(const Job& job, const std::string& system, const std::string& action, const std::string& detail,
@@ -59,6 +62,7 @@ class Importer {
   Runs& runs_;
   const Calendar& calendar_;
   const Snapshots& snapshots_;
+  Confirmation confirmation_;
   const std::shared_ptr<Life> life_ = std::make_shared<Life>();
   absl::Mutex mutex_;
   std::shared_ptr<Job> job_ ABSL_GUARDED_BY(mutex_);  // The last one.

@@ -99,6 +99,15 @@ absl::StatusOr<Candidate> Snapshots::Make(const core::Configuration& configurati
   return Check(std::move(next), configuration, system.empty() ? systems : std::vector<std::string>{system}, as_of);
 }
 
+absl::StatusOr<Candidate> Snapshots::Confirm(absl::CivilDay as_of) const {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const core::Snapshot> before, context_.store->LoadSnapshot());
+  Candidate candidate;
+  candidate.snapshot = *before;
+  candidate.snapshot.as_of = as_of;
+  candidate.counts.people = static_cast<int64_t>(before->persons.size());
+  return candidate;
+}
+
 absl::StatusOr<Candidate> Snapshots::Remap(const core::Configuration& configuration, absl::CivilDay as_of) const {
   return Make(configuration, "", {}, as_of);
 }

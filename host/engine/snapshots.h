@@ -39,6 +39,9 @@ class Snapshots {
   absl::StatusOr<Candidate> Make(const core::Configuration& configuration, const std::string& system,
                                  const core::RawSet& raw, absl::CivilDay as_of) const;
 
+  // The same persons on another day: an import said nothing new.
+  absl::StatusOr<Candidate> Confirm(absl::CivilDay as_of) const;
+
   // The next snapshot after a change of configuration, from the active records of every source.
   absl::StatusOr<Candidate> Remap(const core::Configuration& configuration, absl::CivilDay as_of) const;
 

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/civil_time.h"
@@ -86,6 +87,16 @@ struct ImportResult {
   core::RawSet raw;  // The whole new set; the store keeps what differs from the one before.
   std::vector<core::ClassState> states;
   bool is_candidate = false;  // Waits: the active set stays.
+  // All of it was read and is as it was (VisitRawRecords): `raw` stays empty, only the day is written.
+  bool is_confirmation = false;
+};
+
+// A raw record without what it says.
+struct RawFacts {
+  core::RawKey key;
+  std::string hash;                         // As in core::RawRecord.
+  std::optional<absl::CivilDay> last_seen;  // Set: gone since.
+  bool is_confirmed_with_class = false;     // On the day of its class's last complete reading.
 };
 
 struct ConfigurationRecord {
@@ -139,6 +150,8 @@ class Store {
 
   // The active raw records of a source; of its waiting candidate when `candidate` (NOT_FOUND: none).
   virtual absl::StatusOr<core::RawSet> LoadRawSet(const std::string& system, bool candidate = false) = 0;
+  // What LoadRawSet gives, in the same order, one by one until `visit` says false.
+  virtual absl::Status VisitRawRecords(const std::string& system, absl::FunctionRef<bool(const RawFacts&)> visit) = 0;
   // The waiting candidate as it was written: its day and states with the whole set. NOT_FOUND: none waits.
   virtual absl::StatusOr<ImportResult> LoadCandidate(const std::string& system) = 0;
   virtual absl::StatusOr<std::vector<core::ClassState>> LoadClassStates(const std::string& system) = 0;

@@ -73,7 +73,7 @@ void FakeConnector::SendImport(const ReadPlan& plan, const std::shared_ptr<Impor
       std::map<std::string, int64_t> counts;
       for (core::Record record : all) {
         if (record.object_class != asked.object_class || completeness == core::Completeness::kNotRead) continue;
-        std::erase_if(record.attributes, [&](const auto& one) {
+        erase_if(record.attributes, [&](const auto& one) {
           return std::find(asked.attributes.begin(), asked.attributes.end(), one.first) == asked.attributes.end();
         });
         ++counts[record.scope];

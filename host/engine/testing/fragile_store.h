@@ -93,6 +93,10 @@ class FragileStore final : public store::Store {
   absl::StatusOr<core::RawSet> LoadRawSet(const std::string& system, bool candidate) override {
     return Counted("raw")->LoadRawSet(system, candidate);
   }
+  absl::Status VisitRawRecords(const std::string& system,
+                               absl::FunctionRef<bool(const store::RawFacts&)> visit) override {
+    return real_->VisitRawRecords(system, visit);
+  }
   absl::StatusOr<store::ImportResult> LoadCandidate(const std::string& system) override {
     return Counted("candidate")->LoadCandidate(system);
   }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "host/base/hash.h"
 #include "host/base/status.h"
+#include "host/core/raw_records.h"
 #include "host/store/sqlite/codec.h"
 #include "host/store/sqlite/raw_tables.h"
 
@@ -137,8 +138,8 @@ absl::StatusOr<SnapshotCache> WriteSnapshot(Database& database, const core::Snap
   }
   for (const size_t at : differences.beginning) {
     const core::Person& person = *snapshot.persons[at];
-    ASSIGN_OR_RETURN(const int64_t content, ContentIdLazily(database, Blob{hashes[at]},
-                                                            [&] { return base::CanonicalJson(core::ToJson(person)); }));
+    ASSIGN_OR_RETURN(const int64_t content,
+                     ContentIdLazily(database, Blob{hashes[at]}, [&] { return core::CanonicalText(person); }));
     RETURN_IF_ERROR(
         database.Run("INSERT INTO person_versions (person_id, hash, content, from_snapshot) VALUES (?, ?, ?, ?)",
                      person.id, Blob{hashes[at]}, content, sequence));
@@ -194,7 +195,7 @@ absl::StatusOr<bool> WriteObservedRecords(Database& database, const std::string&
                                           const std::vector<core::Record>& records) {
   std::map<ObservedKey, Said> wanted;
   for (const core::Record& record : records) {
-    std::string json = base::CanonicalJson(core::ToJson(record));
+    std::string json = core::CanonicalText(record);
     std::string hash = base::Sha256(json);
     wanted.insert_or_assign(ObservedKey(record.object_class, record.id, record.scope),
                             Said{std::move(hash), std::move(json)});

@@ -58,12 +58,14 @@ struct CurrentRow {
 // The rows that hold now, by key, one after the other.
 class CurrentRows {
  public:
-  static absl::StatusOr<CurrentRows> Open(Database& database, const std::string& system) {
+  // Those behind `after`; that of an empty key is the first.
+  static absl::StatusOr<CurrentRows> Open(Database& database, const std::string& system, const core::RawKey& after) {
     ASSIGN_OR_RETURN(Query query,
                      database.Ask("SELECT id, scope, class, object, hash, first_seen, last_seen, confirmed "
                                   "FROM raw_records INDEXED BY raw_records_now "
-                                  "WHERE system = ? AND until_import IS NULL ORDER BY scope, class, object",
-                                  system));
+                                  "WHERE system = ? AND until_import IS NULL AND (scope, class, object) > (?, ?, ?) "
+                                  "ORDER BY scope, class, object",
+                                  system, after.scope, after.object_class, after.id));
     CurrentRows rows(std::move(query));
     rows.Advance();
     return rows;
@@ -94,19 +96,32 @@ struct Difference {
   RowFacts facts;
 };
 
-// Two ordered lists, side by side. The differences are gathered first, as a table is not changed while it is read.
+constexpr size_t kDifferencesAtOnce = 2000;
+
+// How far a comparison has come.
+struct Place {
+  core::RawSet::const_iterator next;
+  core::RawKey last;  // Every row up to it was looked at.
+  bool is_end = false;
+};
+
+// Two ordered lists, side by side, as far as there is room for differences. These are gathered first, as a table is not
+// changed while it is read.
 absl::StatusOr<std::vector<Difference>> Compare(Database& database, const std::string& system, const core::RawSet& set,
-                                                const Confirmed& confirmed) {
+                                                const Confirmed& confirmed, Place& place) {
   std::vector<Difference> differences;
-  ASSIGN_OR_RETURN(CurrentRows rows, CurrentRows::Open(database, system));
-  auto next = set.begin();
+  ASSIGN_OR_RETURN(CurrentRows rows, CurrentRows::Open(database, system, place.last));
+  auto& next = place.next;
   while (rows.row() != nullptr || next != set.end()) {
     const CurrentRow* row = rows.row();
+    if (differences.size() == kDifferencesAtOnce) return differences;
     if (row != nullptr && (next == set.end() || row->key < next->first)) {
       differences.push_back({*row, nullptr, nullptr, {}});
+      place.last = row->key;
       rows.Advance();
       continue;
     }
+    place.last = next->first;
     RowFacts facts = FactsOf(next->first, next->second, confirmed);
     const bool is_same_key = row != nullptr && row->key == next->first;
     if (!is_same_key) {
@@ -118,10 +133,11 @@ absl::StatusOr<std::vector<Difference>> Compare(Database& database, const std::s
     ++next;
   }
   RETURN_IF_ERROR(rows.status());
+  place.is_end = true;
   return differences;
 }
 
-std::string RecordText(const core::RawRecord& record) { return base::CanonicalJson(core::ToJson(record.record)); }
+std::string RecordText(const core::RawRecord& record) { return core::CanonicalText(record.record); }
 
 absl::Status InsertActive(Database& database, const std::string& system, int64_t import, const Difference& difference) {
   ASSIGN_OR_RETURN(const int64_t content, ContentIdLazily(database, Blob{difference.facts.hash},
@@ -317,11 +333,31 @@ absl::Status WriteImport(Database& database, const ImportResult& import) {
   const int64_t number = database.LastRowId();
   ASSIGN_OR_RETURN(Confirmed confirmed, ReadConfirmed(database, import.system));
   Advance(confirmed, import.states, import.as_of);
-  ASSIGN_OR_RETURN(const std::vector<Difference> differences, Compare(database, import.system, import.raw, confirmed));
+  if (import.is_confirmation) {
+    RETURN_IF_ERROR(WriteStates(database, import));
+    return WriteConfirmed(database, import.system, confirmed);
+  }
   RETURN_IF_ERROR(WriteStates(database, import));
-  if (import.is_candidate) return ApplyToCandidate(database, import.system, differences);
-  RETURN_IF_ERROR(WriteConfirmed(database, import.system, confirmed));
-  return ApplyToActive(database, import.system, number, differences);
+  if (!import.is_candidate) RETURN_IF_ERROR(WriteConfirmed(database, import.system, confirmed));
+  for (Place place{import.raw.begin(), {}, false}; !place.is_end;) {
+    ASSIGN_OR_RETURN(const std::vector<Difference> differences,
+                     Compare(database, import.system, import.raw, confirmed, place));
+    RETURN_IF_ERROR(import.is_candidate ? ApplyToCandidate(database, import.system, differences)
+                                        : ApplyToActive(database, import.system, number, differences));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VisitRawRecords(Database& database, const std::string& system,
+                             absl::FunctionRef<bool(const RawFacts&)> visit) {
+  ASSIGN_OR_RETURN(CurrentRows rows, CurrentRows::Open(database, system, {}));
+  for (; rows.row() != nullptr; rows.Advance()) {
+    const CurrentRow& row = *rows.row();
+    const bool goes_on =
+        visit({row.key, HashHex(row.facts.hash), row.facts.last_seen, !row.facts.confirmed.has_value()});
+    if (!goes_on) break;
+  }
+  return rows.status();
 }
 
 absl::StatusOr<core::RawSet> ReadRawSet(Database& database, const std::string& system, bool candidate) {

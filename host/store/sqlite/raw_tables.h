@@ -30,6 +30,9 @@ absl::StatusOr<int64_t> ContentIdLazily(Database& database, const Blob& hash, co
 
 absl::Status WriteImport(Database& database, const ImportResult& import);
 
+absl::Status VisitRawRecords(Database& database, const std::string& system,
+                             absl::FunctionRef<bool(const RawFacts&)> visit);
+
 // NOT_FOUND: a candidate was asked for and none waits.
 absl::StatusOr<core::RawSet> ReadRawSet(Database& database, const std::string& system, bool candidate);
 // NOT_FOUND when none waits.

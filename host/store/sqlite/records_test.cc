@@ -63,6 +63,34 @@ TEST_F(Records, AnImportIsReadBackAsItWas) {
   EXPECT_TRUE(store_->LoadRawSet("nobody", false)->empty());
 }
 
+TEST_F(Records, ManyDifferencesAreWrittenInPartsAndAreAllThere) {
+  ImportResult import = MakeImport(2600);
+  WriteImport(import);
+  ExpectSame(import.raw);
+  // Some gone, some new, many changed, in every part.
+  ConfirmAll(import, kDay + 1);
+  for (int number = 0; number < 2600; number += 7)
+    import.raw.erase({"v1", "plaatsing", absl::StrFormat("%06d", number)});
+  for (int number = 0; number < 3000; number += 2) AddRecord(import.raw, "v1", "leerling", number, kDay + 1, "Visser");
+  for (core::ClassState& state : import.states) state.records = 3000;
+  WriteImport(import);
+  ExpectSame(import.raw);
+}
+
+TEST_F(Records, AConfirmationKeepsEveryRecordForAnotherDay) {
+  ImportResult import = MakeImport(30);
+  import.raw.begin()->second.last_seen = import.raw.begin()->second.last_confirmed = kDay - 1;  // Gone.
+  WriteImport(import);
+  ImportResult next = import;
+  next.raw.clear();
+  next.is_confirmation = true;
+  next.as_of = kDay + 1;
+  WriteImport(next);
+  ConfirmAll(import, kDay + 1);
+  ExpectSame(import.raw);
+  EXPECT_EQ(Count("raw_records"), 60);
+}
+
 TEST_F(Records, ADayWithoutChangesWritesNoRecord) {
   ImportResult import = MakeImport(50);
   WriteImport(import);

@@ -58,6 +58,9 @@ class SqliteStore final : public Store {
   absl::StatusOr<core::RawSet> LoadRawSet(const std::string& system, bool candidate) override {
     return Read([&](Database& database) { return ReadRawSet(database, system, candidate); });
   }
+  absl::Status VisitRawRecords(const std::string& system, absl::FunctionRef<bool(const RawFacts&)> visit) override {
+    return Read([&](Database& database) { return store::VisitRawRecords(database, system, visit); });
+  }
   absl::StatusOr<ImportResult> LoadCandidate(const std::string& system) override {
     return Read([&](Database& database) { return ReadCandidate(database, system); });
   }

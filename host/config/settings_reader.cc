@@ -203,7 +203,7 @@ void CheckSecretNames(const YamlNode* map, const std::vector<SettingSchema>& sch
   for (const auto& [key, value] : map->entries) {
     if (std::find(known.begin(), known.end(), key.text) != known.end()) continue;
     const bool is_setting =
-        std::any_of(schema.begin(), schema.end(), [&](const auto& one) { return one.name == key.text; });
+        std::any_of(schema.begin(), schema.end(), [&, key = &key](const auto& one) { return one.name == key->text; });
     diagnostics.Error(key.position, is_setting
                                         ? absl::StrCat(Quoted(key.text), " is no secret; move it to \"settings\"")
                                         : absl::StrCat("unknown secret ", Quoted(key.text), Suggest(key.text, known)));

@@ -224,7 +224,7 @@ class TreeBuilder final : public YAML::EventHandler {
                                       first->position.line, "; keep one of them"));
       return;
     }
-    parent.node.entries.emplace_back(std::move(parent.key), std::move(value));
+    parent.node.entries.push_back({std::move(parent.key), std::move(value)});
   }
 
   const Lines& lines_;

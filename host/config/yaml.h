@@ -22,6 +22,8 @@ namespace sluice::config {
 
 inline constexpr size_t kMostFileBytes = 4 << 20;
 
+struct YamlEntry;
+
 struct YamlNode {
   enum class Kind { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
@@ -30,7 +32,7 @@ struct YamlNode {
   bool is_text_start = false;  // The scalar's first character stands at `position` (not quoted, no block).
   std::string text;            // kScalar
   std::vector<YamlNode> items;
-  std::vector<std::pair<YamlNode, YamlNode>> entries;  // kMap, in order; keys are scalars, each once.
+  std::vector<YamlEntry> entries;  // kMap, in order; keys are scalars, each once.
 
   bool is_null() const { return kind == Kind::kNull; }
   bool is_scalar() const { return kind == Kind::kScalar; }
@@ -49,6 +51,10 @@ struct YamlNode {
 
   // For messages: `text` (not more than a line of it), "a list", "a map", "empty".
   std::string Describe() const;
+};
+
+struct YamlEntry {
+  YamlNode first, second;  // The key and its value.
 };
 
 // What one plain word says, as above.

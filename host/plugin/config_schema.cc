@@ -125,8 +125,8 @@ class Checker {
       if (!field.secret) known.push_back(field.name);
     }
     for (const auto& [name, value] : values) {
-      const auto field =
-          std::find_if(fields.begin(), fields.end(), [&](const SettingInfo& f) { return f.name == name; });
+      const auto field = std::find_if(fields.begin(), fields.end(),
+                                      [&, name = &name](const SettingInfo& f) { return f.name == *name; });
       if (field == fields.end()) {
         Add(Below(path, name), absl::StrCat("unknown setting \"", name, "\"", Hint(name, known)));
       } else if (field->secret) {

@@ -26,7 +26,8 @@ class Checker {
   void CheckAll(const std::vector<Setting>& schema, std::map<std::string, Value>* values, const Path& at,
                 const std::vector<std::string>* secrets) {
     for (const auto& [name, value] : *values) {
-      const bool is_known = std::any_of(schema.begin(), schema.end(), [&](const Setting& s) { return s.name == name; });
+      const bool is_known =
+          std::any_of(schema.begin(), schema.end(), [&, name = &name](const Setting& s) { return s.name == *name; });
       if (!is_known)
         Complain(at, name, "SDK-0401", absl::StrCat("there is no setting '", name, "'; known are ", Known(schema)));
     }

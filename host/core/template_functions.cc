@@ -72,10 +72,11 @@ Value Replace(const Value& value, const Arguments& arguments) {
 
 Value Pad(const Value& value, const Arguments& arguments) {
   std::string fill = arguments.size() > 1 ? Left(arguments[1].text, 1) : "0";
-  std::string padded = value.text();
-  for (int64_t missing = arguments[0].number - Length(padded); missing > 0 && !fill.empty(); --missing) {
-    padded.insert(0, fill);
+  std::string padded;
+  for (int64_t missing = arguments[0].number - Length(value.text()); missing > 0 && !fill.empty(); --missing) {
+    padded += fill;
   }
+  padded += value.text();
   return Value::Text(padded);
 }
 

@@ -94,7 +94,10 @@ class RightsCheck {
     if (object_class == "lesgroep_lid" && session_.options().staff) need("docenten", "");
     if (object_class == "leerling" && session_.options().bsn) need("BSN", "BSN");
     if (object_class == "medewerker" && session_.options().bsn) need("bsn", "bsn");
-    if (probe.nested != nullptr) permissions = permissions.value(probe.nested, Json::object());
+    if (probe.nested != nullptr) {
+      const auto inner = found->find(probe.nested);
+      permissions = inner == found->end() ? Json::object() : *inner;
+    }
     for (const FieldSpec& field : *probe.fields) {
       if (field.is_needed) need(field.permission, field.attribute);
     }

@@ -46,6 +46,7 @@ class Reader {
       for (const auto& [name, value] : resources->entries) Resource(name, value);
     }
     if (const YamlNode* retire = file.Find("retire")) Retire(*retire);
+    if (const YamlNode* drift = file.Find("drift")) Drift(*drift);
   }
 
  private:
@@ -293,6 +294,16 @@ class Reader {
       return;
     }
     system_.retire.move_to = ReadTemplate(move, check, diagnostics_);
+  }
+
+  void Drift(const YamlNode& map) {
+    using Policy = core::DriftSpec::Policy;
+    const auto policy = [&](const char* kind) {
+      const YamlNode* word = map.Find(kind);
+      if (word == nullptr) return Policy::kAsk;
+      return word->text == "restore" ? Policy::kRestore : word->text == "leave" ? Policy::kLeave : Policy::kAsk;
+    };
+    system_.drift = {policy("disabled"), policy("enabled"), policy("changed")};
   }
 
   const SystemSchema* schema_;

@@ -82,6 +82,8 @@ void TargetPlanner::PlanAccount(Case& c) {
                     (state == GrantState::kHeld || state == GrantState::kAbsent || state == GrantState::kInDoubt);
     return;
   }
+  // What cannot be seen is left alone; of what is gone only the leaving goes on.
+  if (c.is_unseen || (c.is_missing && c.may_want_account())) return;
   if (state == GrantState::kHeld) {
     PlanHeld(c);
   } else if (state == GrantState::kRetired) {
@@ -96,12 +98,17 @@ void TargetPlanner::PlanAccount(Case& c) {
     ++without_account_;
   }
   PlanAccess(c);
+  if (state == GrantState::kHeld || state == GrantState::kRetired) PlanEnabledByHand(c);
 }
 
 void TargetPlanner::PlanNew(Case& c) {
   if (!c.match.problem.empty()) return HoldBack(c, c.match.problem);
   if (!c.values.problem.empty()) return HoldBack(c, c.values.problem);
   if (!c.key_problem.empty()) return HoldBack(c, c.key_problem);
+  if (c.match.accounts.empty()) {
+    if (const std::string gone = GonePart(ValueIn(c.values.always, "parent")); !gone.empty())
+      return HoldBack(c, absl::StrCat("its place ", gone, " is not there any more"));
+  }
   if (!c.match.accounts.empty()) c.account_id = c.match.accounts[0]->id;
   const bool adopts = !c.match.accounts.empty();
   for (const Fields* fields : {&c.values.always, &c.values.on_create}) {
@@ -200,7 +207,17 @@ std::vector<AttributeChange> TargetPlanner::Differences(const Case& c, const Fie
   return changes;
 }
 
-void TargetPlanner::PlanUpdate(Case& c, std::vector<AttributeChange> changes, const std::string& depends_on) {
+// A place that is gone holds back only the move.
+void TargetPlanner::LeaveOutGonePlace(std::vector<AttributeChange>& changes, const std::string& whose) {
+  std::erase_if(changes, [&](const AttributeChange& change) {
+    const std::string gone = change.attribute == "parent" ? GonePart(change.after) : "";
+    if (!gone.empty()) ++unplaced_[gone][whose];
+    return !gone.empty();
+  });
+}
+
+void TargetPlanner::PlanUpdate(Case& c, std::vector<AttributeChange> changes, const std::string& depends_on,
+                               const std::string& by_hand) {
   if (changes.empty()) return;
   PlannedOperation operation = NewOperation(OperationKind::kUpdate, c, "account", c.account);
   operation.depends_on.clear();
@@ -208,8 +225,10 @@ void TargetPlanner::PlanUpdate(Case& c, std::vector<AttributeChange> changes, co
   operation.label = AttributesText(changes);
   operation.reason = reasons_.Given(c.person(), *c.account_today, "data");
   operation.reason.summary = ChangesText(changes);
+  if (!by_hand.empty()) ExplainDrift(operation.reason, *c.account, by_hand);
   operation.changes = std::move(changes);
-  c.key_operation = Add(std::move(operation), c.is_activated, false);
+  std::string id = Add(std::move(operation), c.is_activated, false);
+  if (by_hand.empty()) c.key_operation = std::move(id);
 }
 
 void TargetPlanner::PlanHeld(Case& c) {
@@ -225,6 +244,9 @@ void TargetPlanner::PlanHeld(Case& c) {
       return HoldBack(c, problem);
     }
   }
+  if (TakeOverAsFound(c, changes)) return PlanChangedByHand(c, {});
+  LeaveOutGonePlace(changes, "who would move there");
+  PlanChangedByHand(c, changes);
   PlanUpdate(c, std::move(changes), "");
 }
 
@@ -278,6 +300,7 @@ void TargetPlanner::PlanRetire(Case& c) {
     if (!before.is_visible()) before = ValueIn(c.account->desired, attribute);
     operation.changes.push_back({attribute, std::move(before), after});
   }
+  LeaveOutGonePlace(operation.changes, "who leaves");
   operation.reason = reasons_.Ended(c.person(), c.account_intervals);
   if (system_.retire.then == RetireSpec::Then::kDelete) {
     absl::StrAppend(&operation.reason.summary, "; to be deleted on ",
@@ -307,6 +330,7 @@ void TargetPlanner::PlanAccess(Case& c) {
     Add(std::move(operation), c.is_activated, false);
     return;
   }
+  if (is_held && c.wants_access() && PlanDisabledByHand(c)) return;
   // Nothing new on an account of which it is not known whether it should be there.
   if (!c.wants_access() || is_held || !c.problem.empty() || !c.wants_account()) return;
   // Never touched by us and enabled already: taken over. Once we changed it, what was observed may be older than that.

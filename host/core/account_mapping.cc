@@ -12,15 +12,6 @@
 namespace sluice::core {
 namespace {
 
-// A place in a directory tree: blanks around its parts make no difference.
-std::string PlaceText(absl::string_view place) {
-  std::string result;
-  for (absl::string_view part : absl::StrSplit(place, ',')) {
-    absl::StrAppend(&result, result.empty() ? "" : ",", FoldCase(absl::StripAsciiWhitespace(part)));
-  }
-  return result;
-}
-
 std::set<std::string> TextsOf(const Value& value, absl::FunctionRef<std::string(const std::string&)> normalise) {
   std::set<std::string> texts;
   if (!value.has_value()) return texts;
@@ -35,6 +26,14 @@ std::set<std::string> TextsOf(const Value& value, absl::FunctionRef<std::string(
 }
 
 }  // namespace
+
+std::string PlaceKey(absl::string_view place) {
+  std::string result;
+  for (absl::string_view part : absl::StrSplit(place, ',')) {
+    absl::StrAppend(&result, result.empty() ? "" : ",", FoldCase(absl::StripAsciiWhitespace(part)));
+  }
+  return result;
+}
 
 AccountMapping::AccountMapping(const SystemSpec& system, const TargetSchema& schema)
     : system_(system), schema_(schema) {
@@ -99,7 +98,7 @@ bool AccountMapping::IsSame(const std::string& object_class, const std::string& 
   const bool is_place = attribute == "parent";
   const bool folds = info != nullptr && info->case_insensitive;
   const auto normalise = [&](const std::string& text) {
-    return is_place ? PlaceText(text) : folds ? FoldCase(text) : text;
+    return is_place ? PlaceKey(text) : folds ? FoldCase(text) : text;
   };
   return TextsOf(a, normalise) == TextsOf(b, normalise);
 }

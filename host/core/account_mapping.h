@@ -35,6 +35,9 @@ struct AccountValues {
   std::string problem;                                         // Why the person is held back; empty: nothing is wrong.
 };
 
+// A place in a directory tree, to compare: without case, and without blanks around its parts.
+std::string PlaceKey(absl::string_view place);
+
 class AccountMapping {
  public:
   AccountMapping(const SystemSpec& system, const TargetSchema& schema);

@@ -88,6 +88,14 @@ struct RetireSpec {
   enum class Then { kDelete, kKeep } then = Then::kDelete;
 };
 
+// What is done about what somebody changed in a target by hand. kAsk: it waits in the plan until somebody decides.
+struct DriftSpec {
+  enum class Policy { kAsk, kRestore, kLeave };
+  Policy disabled = Policy::kAsk;  // An account that may be used.
+  Policy enabled = Policy::kAsk;   // One that may not.
+  Policy changed = Policy::kAsk;   // A mapped attribute, the name or the place.
+};
+
 struct SystemSpec {
   std::string name;  // "ad": the file's name
   bool is_source = false;
@@ -106,6 +114,7 @@ struct SystemSpec {
   std::vector<AccountItem> account;
   std::map<std::string, ResourceSpec> resources;
   RetireSpec retire;
+  DriftSpec drift;
 };
 
 // What a rule gives, roles expanded.

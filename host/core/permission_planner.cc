@@ -11,6 +11,13 @@
 namespace sluice::core {
 namespace {
 
+std::string People(int64_t count) { return absl::StrCat(count, count == 1 ? " person" : " people"); }
+
+// "class group:" of "class group:<key>": entitlements of one kind.
+absl::string_view KindOf(absl::string_view entitlement) { return entitlement.substr(0, entitlement.find(':') + 1); }
+
+}  // namespace
+
 std::string LabelAttribute(const TargetSchema& schema, const std::string& object_class) {
   const auto found = schema.classes.find(object_class);
   if (found == schema.classes.end() || found->second.attributes.contains("name") ||
@@ -19,13 +26,6 @@ std::string LabelAttribute(const TargetSchema& schema, const std::string& object
   }
   return found->second.label_attribute;
 }
-
-std::string People(int64_t count) { return absl::StrCat(count, count == 1 ? " person" : " people"); }
-
-// "class group:" of "class group:<key>": entitlements of one kind.
-absl::string_view KindOf(absl::string_view entitlement) { return entitlement.substr(0, entitlement.find(':') + 1); }
-
-}  // namespace
 
 void TargetPlanner::CollectNeeds(const Case& c) {
   for (const auto& [entitlement, intervals] : c.permission_intervals) {
@@ -53,7 +53,7 @@ void TargetPlanner::CollectNeeds(const Case& c) {
     if (instance == instances_.end() || grant->state == GrantState::kAbsent) continue;
     const bool may_hold = c.MayHoldAny(instance->second.resource, input_.as_of);
     instance->second.is_activated |= c.is_activated;
-    instance->second.is_used |= c.is_frozen || c.is_open || may_hold;
+    instance->second.is_used |= c.is_frozen || c.is_unseen || c.is_open || may_hold;
     instance->second.is_supported |= may_hold;
   }
 }
@@ -313,6 +313,7 @@ void TargetPlanner::PlanUnused(Instance& instance) {
 void TargetPlanner::PlanResources() {
   CollectInstances();
   NameInstances();
+  WarnOtherNames();
   for (auto& [entitlement, instance] : instances_) PlanInstance(instance);
 }
 
@@ -457,7 +458,7 @@ void TargetPlanner::PlanRevoke(Case& c, const Grant& grant) {
 }
 
 void TargetPlanner::PlanPermissions(Case& c) {
-  if (c.is_frozen || c.account_state() == GrantState::kUnmanaged) return;
+  if (c.is_frozen || c.is_unseen || c.account_state() == GrantState::kUnmanaged) return;
   if (c.has_account && c.problem.empty() && (c.wants_account() || c.is_open)) {
     for (const auto& [entitlement, intervals] : c.permission_intervals) {
       const SupportedInterval* today = OnDay(*intervals, input_.as_of);

@@ -244,6 +244,8 @@ Plan PlanFrom(const json& stored) {
   plan.resolved_permissions = stored.at("resolved_permissions").get<std::map<std::string, std::string>>();
   plan.unused_resources = stored.at("unused_resources").get<std::vector<std::string>>();
   plan.reused_resources = stored.at("reused_resources").get<std::vector<std::string>>();
+  plan.drifted = stored.at("drifted").get<std::vector<std::string>>();
+  plan.settled = stored.at("settled").get<std::vector<std::string>>();
   return plan;
 }
 
@@ -322,7 +324,9 @@ json ToJson(const Plan& plan) {
           {"warnings", plan.warnings},
           {"resolved_permissions", plan.resolved_permissions},
           {"unused_resources", plan.unused_resources},
-          {"reused_resources", plan.reused_resources}};
+          {"reused_resources", plan.reused_resources},
+          {"drifted", plan.drifted},
+          {"settled", plan.settled}};
 }
 
 absl::StatusOr<Plan> PlanFromJson(const json& stored) {

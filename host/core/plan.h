@@ -67,7 +67,7 @@ struct SupportReason {
 
 struct Reason {
   // What caused it: "rules", "correlation", "succession" (it was held through another entitlement), "data" (a value
-  // changed), "returned", "ended", "period over", "unused".
+  // changed), "drift" (somebody changed it by hand), "returned", "ended", "period over", "unused".
   std::string origin;
   std::string summary;                  // One line: "placement H4D from 24 Nov"; "placement ended 23 Nov".
   std::vector<SupportReason> supports;  // For what is given; for what ends, those that ended last.
@@ -142,7 +142,13 @@ struct Plan {
   std::map<std::string, std::string> resolved_permissions;
   std::vector<std::string> unused_resources;
   std::vector<std::string> reused_resources;
+  // Grants that the target contradicts and that have no date yet, and those that have one and that it does not
+  // contradict any more: "ad/<person id>/access".
+  std::vector<std::string> drifted, settled;
 };
+
+// The origin of what undoes a change by hand: such an operation is decided, or the configuration says that it is done.
+inline constexpr char kDrift[] = "drift";
 
 nlohmann::json ToJson(const Plan& plan);
 absl::StatusOr<Plan> PlanFromJson(const nlohmann::json& json);

@@ -367,6 +367,7 @@ void World::CarryResource(const PlannedOperation& operation) {
   found->label = operation.label.substr(operation.object_class.size() + 1);
   found->object_id = operation.object_id;
   found->is_correlated = operation.kind == OperationKind::kAdopt;
+  for (const AttributeChange& change : operation.changes) found->desired[change.attribute] = change.after;
   for (ResourceInstance& before : state.resources) {
     if (&before == &*found || operation.kind != OperationKind::kAdopt || before.object_id != found->object_id) continue;
     found->is_correlated = before.is_correlated;

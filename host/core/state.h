@@ -36,6 +36,7 @@ struct Grant {
   std::string label;           // For people: "les-h4.bio2".
   bool is_correlated = false;  // Existed before us.
   absl::CivilDay since;
+  std::optional<absl::CivilDay> drifted_since;  // The day on which the target was first read to be otherwise.
   std::string last_operation;
   // Of an account
   Fields desired;  // Every mapped attribute as it was last written or found; never a secret.

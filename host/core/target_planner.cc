@@ -145,8 +145,11 @@ void TargetPlanner::BuildCases() {
       continue;
     }
     c.is_activated = IsActivated(c);
-    if (c.wants_account()) ComputeAccount(c);
     cases_.push_back(std::move(c));
+  }
+  LookAtTarget();
+  for (Case& c : cases_) {
+    if (c.wants_account()) ComputeAccount(c);
   }
 }
 
@@ -342,34 +345,6 @@ void TargetPlanner::WarnUnknown() {
   }
 }
 
-void TargetPlanner::WarnDrift() {
-  std::vector<std::string> missing, disabled;
-  for (const Case& c : cases_) {
-    if (c.account_state() != GrantState::kHeld || c.is_open || c.account->since >= observed_.as_of) continue;
-    const Record* account = index_.Find(system_.account_class, c.account->object_id);
-    if (account == nullptr) {
-      missing.push_back(c.person().id);
-      continue;
-    }
-    const auto enabled = account->attributes.find(std::string(kEnabledAttribute));
-    if (c.access == nullptr || c.access->state != GrantState::kHeld || c.access->since >= observed_.as_of) continue;
-    if (enabled != account->attributes.end() && enabled->second == Value::Flag(false)) {
-      disabled.push_back(c.person().id);
-    }
-  }
-  const auto warn = [&](const std::vector<std::string>& persons, absl::string_view what) {
-    constexpr size_t kShown = 5;
-    if (persons.empty()) return;
-    std::vector<std::string> shown;
-    for (size_t i = 0; i < std::min(persons.size(), kShown); ++i) shown.push_back(NumberOf(persons[i]));
-    plan_->warnings.push_back(absl::StrCat(system_.name, ": ", what, " (", persons.size(),
-                                           persons.size() == 1 ? " person: " : " people: ", absl::StrJoin(shown, ", "),
-                                           persons.size() > kShown ? ", ...)" : ")"));
-  };
-  warn(missing, "an account that is held was not there when the target was last read; nothing is made in its place");
-  warn(disabled, "an account was disabled in the target by somebody else; it stays so until it is enabled there");
-}
-
 void TargetPlanner::Run(Plan& plan) {
   plan_ = &plan;
   BuildCases();
@@ -389,6 +364,7 @@ void TargetPlanner::Run(Plan& plan) {
   WarnUnknown();
   WarnWithoutKey();
   WarnDrift();
+  NoteDrift();
 }
 
 CorrelationReport TargetPlanner::Report() {

@@ -71,6 +71,10 @@ class TargetPlanner {
     bool has_account = false;        // Held and staying, or about to be.
     std::string account_id;          // Empty: not known yet.
     std::string root;                // Id of the operation that gives the account; empty: it is there.
+    const Record* seen = nullptr;    // A held account as it was read after the last operation on it.
+    bool is_missing = false;         // Held, and not there when it was read after that,
+    bool is_unseen = false;          // nor can anybody look where it stood.
+    bool has_drifted_account = false, has_drifted_access = false;
 
     const Person& person() const { return *facts->person; }
     GrantState account_state() const { return account == nullptr ? GrantState::kAbsent : account->state; }
@@ -117,6 +121,19 @@ class TargetPlanner {
   PlannedOperation NewOperation(OperationKind kind, const Case& c, const std::string& entitlement, const Grant* grant);
   std::string Add(PlannedOperation operation, bool is_activated, bool waits);
   void WarnUnknown();
+
+  // drift_planner.cc
+  bool IsReadSince(const Grant& grant) const;
+  void LookAtTarget();
+  bool CanBeSeen(const std::string& place) const;
+  std::string GonePart(const Value& wanted) const;
+  void ExplainDrift(Reason& reason, const Grant& grant, absl::string_view what) const;
+  void PlanChangedByHand(Case& c, const std::vector<AttributeChange>& planned);
+  bool PlanDisabledByHand(Case& c);
+  void PlanEnabledByHand(Case& c);
+  bool TakeOverAsFound(Case& c, std::vector<AttributeChange>& changes);
+  void WarnOtherNames();
+  void NoteDrift();
   void WarnDrift();
 
   // key_planner.cc
@@ -141,7 +158,10 @@ class TargetPlanner {
   void PlanRetire(Case& c);
   void PlanDelete(Case& c);
   void PlanAccess(Case& c);
-  void PlanUpdate(Case& c, std::vector<AttributeChange> changes, const std::string& depends_on);
+  // `by_hand`: what somebody did that it undoes; empty: the person's data changed.
+  void PlanUpdate(Case& c, std::vector<AttributeChange> changes, const std::string& depends_on,
+                  const std::string& by_hand = "");
+  void LeaveOutGonePlace(std::vector<AttributeChange>& changes, const std::string& whose);
   std::vector<AttributeChange> Differences(const Case& c, const Fields& known, const Record* observed) const;
   bool SettleNames(const Case& c, std::vector<LateName>& names, std::string& problem);
 
@@ -187,10 +207,19 @@ class TargetPlanner {
   std::map<std::string, Instance> instances_;                                    // By entitlement.
   std::map<std::string, std::string> permission_ids_;                            // By entitlement.
   int64_t without_account_ = 0;
+  std::set<std::string> containers_;                                // Places that are there,
+  std::map<std::string, int64_t> inhabited_;                        // in which something is seen,
+  std::set<std::string> known_places_;                              // or in or above which held accounts stood;
+  std::map<std::string, int64_t> missing_from_;                     // how many are missing from each,
+  std::map<std::string, std::map<std::string, int64_t>> moved_;     // and where those went that were moved.
+  std::map<std::string, std::map<std::string, int64_t>> unplaced_;  // Gone place -> what is not put there.
+  std::vector<std::string> left_disabled_, left_enabled_, left_changed_;
 };
 
 // A value of an attribute; not visible when it has none.
 const Value& ValueIn(const Fields& fields, const std::string& attribute);
+// The attribute that people call an object of a class by.
+std::string LabelAttribute(const TargetSchema& schema, const std::string& object_class);
 
 // The flag of an observed account that says whether it may be used.
 inline constexpr absl::string_view kEnabledAttribute = "enabled";

@@ -75,10 +75,15 @@ class Limiter {
   void Run() {
     std::map<std::pair<std::string, OperationKind>, Group> groups;
     std::map<std::pair<std::string, std::string>, std::vector<PlannedOperation*>> revokes;
+    std::map<std::pair<std::string, OperationKind>, std::vector<PlannedOperation*>> asked;
     for (PlannedOperation& operation : plan_.operations) {
       Group& group = groups[{operation.system, operation.kind}];
       if (operation.status == OperationStatus::kObserving) {
         ++group.observing;
+        continue;
+      }
+      if (IsAsked(operation)) {
+        asked[{operation.system, operation.kind}].push_back(&operation);
         continue;
       }
       group.counted.push_back(&operation);
@@ -95,6 +100,7 @@ class Limiter {
       if (detail.empty()) detail = operations.front()->label;
       losses[{system, std::move(detail)}].push_back(loss);
     }
+    for (const auto& [key, operations] : asked) BlockAsked(key.first, key.second, operations);
     for (const auto& [key, group] : losses) BlockHalf(key.first, key.second, group);
     for (const auto& [key, group] : groups) CheckKind(key.first, key.second, group);
     std::sort(plan_.blocks.begin(), plan_.blocks.end(), [](const Block& a, const Block& b) {
@@ -113,6 +119,36 @@ class Limiter {
         state_.resources.begin(), state_.resources.end(),
         [&](const ResourceInstance& instance) { return instance.system == system && instance.resource == name; });
     return is_known ? name : "";
+  }
+
+  // What undoes a change by hand waits for a decision of its own, which sees exactly these; it counts for no limit.
+  bool IsAsked(const PlannedOperation& operation) const {
+    using Policy = DriftSpec::Policy;
+    const SystemSpec* spec = configuration_.FindSystem(operation.system);
+    if (operation.reason.origin != kDrift || spec == nullptr) return false;
+    switch (operation.kind) {
+      case OperationKind::kUpdate:
+        return spec->drift.changed == Policy::kAsk;
+      case OperationKind::kEnable:
+        return spec->drift.disabled == Policy::kAsk;
+      case OperationKind::kDisable:
+        return spec->drift.enabled == Policy::kAsk;
+      default:
+        return false;
+    }
+  }
+
+  void BlockAsked(const std::string& system, OperationKind kind, const std::vector<PlannedOperation*>& operations) {
+    const std::string detail = kind == OperationKind::kEnable    ? "disabled by hand"
+                               : kind == OperationKind::kDisable ? "enabled by hand"
+                                                                 : "changed by hand";
+    std::map<std::string, int64_t> attributes;
+    for (const PlannedOperation* operation : operations) {
+      for (const AttributeChange& change : operation->changes) ++attributes[change.attribute];
+    }
+    std::string verdict = absl::StrCat(operations.size(), operations.size() == 1 ? " account " : " accounts ", detail);
+    for (const auto& [attribute, count] : attributes) absl::StrAppend(&verdict, ", ", attribute, " ", count);
+    Wait(system, std::string(OperationKindName(kind)), detail, std::move(verdict), operations);
   }
 
   // One block for all instances of a resource, so that a new school year asks one question.

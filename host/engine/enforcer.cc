@@ -7,7 +7,8 @@
 namespace sluice::engine {
 namespace {
 
-std::string SummaryOf(const EnforcementCounts& sum, int64_t blocked, int64_t waiting, int64_t observing) {
+std::string SummaryOf(const EnforcementCounts& sum, int64_t blocked, int64_t undecided, int64_t waiting,
+                      int64_t observing) {
   std::vector<std::string> parts = {absl::StrCat(sum.applied, " applied")};
   const auto add = [&](int64_t count, absl::string_view what) {
     if (count > 0) parts.push_back(absl::StrCat(count, " ", what));
@@ -19,6 +20,7 @@ std::string SummaryOf(const EnforcementCounts& sum, int64_t blocked, int64_t wai
   add(sum.pending, "pending");
   add(sum.not_sent, "not sent");
   add(blocked, "blocked");
+  add(undecided, "changed by hand and not decided");
   add(waiting, "waiting");
   add(observing, "only observed");
   return absl::StrJoin(parts, ", ");
@@ -40,7 +42,7 @@ struct Enforcer::Job {
   LoadWork plan;
   // Written before the stage that they belong to is launched.
   World world;
-  int64_t blocked = 0, waiting = 0, observing = 0;
+  int64_t blocked = 0, undecided = 0, waiting = 0, observing = 0;
 
   absl::Mutex mutex;
   size_t open ABSL_GUARDED_BY(mutex) = 0;                                  // Systems of this stage that are not done.
@@ -136,7 +138,8 @@ void Enforcer::LaunchPlan(const std::shared_ptr<Job>& job, Work work) {
         break;
       }
       case core::OperationStatus::kBlocked:
-        ++job->blocked;
+        // What somebody did in the target waits without a hurry, and makes no run a failed one.
+        ++(operation.reason.origin == core::kDrift ? job->undecided : job->blocked);
         break;
       case core::OperationStatus::kWaiting:
         ++job->waiting;
@@ -236,7 +239,7 @@ void Enforcer::End(const std::shared_ptr<Job>& job) {
     by_system[name] = ToJson(one);
   }
   const bool has_failed = sum.failed > 0 || sum.in_doubt > 0 || !lines.empty();
-  lines.insert(lines.begin(), SummaryOf(sum, job->blocked, job->waiting, job->observing));
+  lines.insert(lines.begin(), SummaryOf(sum, job->blocked, job->undecided, job->waiting, job->observing));
   const std::string state = job->run->is_stopping() ? "stopped"
                             : has_failed            ? "failed"
                             : job->blocked > 0      ? "blocked"

@@ -62,6 +62,21 @@ void NoteDisuse(const core::Plan& plan, const World& world, store::Commit& commi
   }
 }
 
+// Grants that the target begins, or ceases, to contradict.
+void NoteDrift(const core::Plan& plan, const World& world, store::Commit& commit) {
+  const std::set<std::string> drifted(plan.drifted.begin(), plan.drifted.end());
+  const std::set<std::string> settled(plan.settled.begin(), plan.settled.end());
+  if (drifted.empty() && settled.empty()) return;
+  for (const core::Grant& held : world.state->grants) {
+    const std::string name = absl::StrCat(held.system, "/", held.person_id, "/", held.entitlement);
+    if (!drifted.contains(name) && !settled.contains(name)) continue;
+    core::Grant grant = held;
+    grant.drifted_since.reset();
+    if (drifted.contains(name)) grant.drifted_since = world.state->observed.at(held.system).as_of;
+    commit.grants.push_back(std::move(grant));
+  }
+}
+
 Context WithCache(Context context) {
   context.worlds = std::make_shared<WorldCache>();
   return context;
@@ -129,7 +144,10 @@ absl::Status Engine::KeepPlan(const core::Plan& plan, const World& world, bool m
   store::Commit commit;
   commit.plan = plan;
   commit.permissions = plan.resolved_permissions;
-  if (may_note_disuse) NoteDisuse(plan, world, commit);
+  if (may_note_disuse) {
+    NoteDisuse(plan, world, commit);
+    NoteDrift(plan, world, commit);
+  }
   std::set<std::string> current;
   for (const core::Block& block : plan.blocks) {
     current.insert(block.id);

@@ -40,6 +40,7 @@ void TakeResult(const store::Operation& stored, const TargetResult& result, absl
   ++grant.generation;
   grant.last_operation = stored.planned.id;
   grant.since = as_of;
+  grant.drifted_since.reset();
   if (!result.object_name.empty()) grant.object_name = result.object_name;
   if (!result.precondition.empty()) grant.precondition = result.precondition;
   if (!result.private_state.empty()) grant.private_state = result.private_state;
@@ -89,7 +90,8 @@ void RecordAccount(const store::Operation& stored, const TargetResult& result, a
       account.state = core::GrantState::kHeld;
       account.retired_on.reset();
       account.before_retirement.clear();
-      if (planned.kind == OperationKind::kAdopt) account.is_correlated = true;
+      // What was ours already and is taken over as somebody left it is no less ours.
+      if (planned.kind == OperationKind::kAdopt && planned.reason.origin != core::kDrift) account.is_correlated = true;
       if (planned.kind == OperationKind::kCreate && result.outcome == Outcome::kNoChange) {
         account.is_correlated = true;  // It was there already: the next plan compares all of it.
       } else {

@@ -1,5 +1,6 @@
 #include "host/engine/read_plan.h"
 
+#include <algorithm>
 #include <set>
 #include <vector>
 
@@ -82,6 +83,10 @@ ReadPlan TargetReadPlan(const core::SystemSpec& system, const SystemSchema& sche
     if (info.role == ClassInfo::Role::kRelation && info.grantable) {
       wanted[info.name].insert({info.subject_attribute, info.object_attribute});
     }
+    // Places: without them nobody can say whether something is gone or only cannot be seen.
+    const bool has_place = std::any_of(info.attributes.begin(), info.attributes.end(),
+                                       [](const AttributeInfo& attribute) { return attribute.name == "parent"; });
+    if (info.role == ClassInfo::Role::kOther && has_place) wanted[info.name].insert("parent");
     std::set<std::string> unique;
     AddUnique(info, unique);
     if (!unique.empty()) wanted[info.name].merge(unique);

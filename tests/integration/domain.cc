@@ -12,6 +12,7 @@
 #include <fstream>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace sluice::integration {
@@ -40,12 +41,12 @@ berval Bytes(const std::string& text) { return {static_cast<ber_len_t>(text.size
 // The pointers of one modification, which live as long as the request.
 class Modification {
  public:
-  Modification(std::string attribute, const std::vector<std::string>& values)
+  Modification(std::string attribute, const std::vector<std::string>& values, int kind = LDAP_MOD_ADD)
       : attribute_(std::move(attribute)), texts_(values) {
     for (const std::string& text : texts_) values_.push_back(Bytes(text));
     for (berval& value : values_) pointers_.push_back(&value);
     pointers_.push_back(nullptr);
-    mod_.mod_op = LDAP_MOD_ADD | LDAP_MOD_BVALUES;
+    mod_.mod_op = kind | LDAP_MOD_BVALUES;
     mod_.mod_type = attribute_.data();
     mod_.mod_bvalues = pointers_.data();
   }
@@ -215,6 +216,47 @@ void Directory::Remove(const std::string& name) {
   if (code != LDAP_SUCCESS) Fail(absl::StrCat("removing ", name, ": ", ldap_err2string(code)));
 }
 
+std::string Directory::Whole(const std::string& name) const {
+  return absl::EndsWith(name, base_) ? name : absl::StrCat(name, ",", base_);
+}
+
+void Directory::Modify(const std::string& name, int kind, const std::string& attribute,
+                       const std::vector<std::string>& values) {
+  Modification modification(attribute, values, kind);
+  LDAPMod* modifications[] = {modification.get(), nullptr};
+  const int code = ldap_modify_ext_s(connection_, Whole(name).c_str(), modifications, nullptr, nullptr);
+  if (code != LDAP_SUCCESS) Fail(absl::StrCat("changing ", attribute, " of ", name, ": ", ldap_err2string(code)));
+}
+
+void Directory::Set(const std::string& name, const std::string& attribute, const std::vector<std::string>& values) {
+  Modify(name, LDAP_MOD_REPLACE, attribute, values);
+}
+
+void Directory::AddMember(const std::string& group, const std::string& member) {
+  Modify(group, LDAP_MOD_ADD, "member", {Whole(member)});
+}
+
+void Directory::SetPassword(const std::string& name, const std::string& password) {
+  std::string bytes;
+  for (const char c : absl::StrCat("\"", password, "\"")) bytes += {c, '\0'};
+  Modify(name, LDAP_MOD_REPLACE, "unicodePwd", {bytes});
+}
+
+void Directory::Move(const std::string& name, const std::string& new_rdn, const std::string& new_place) {
+  const std::string place = new_place.empty() ? "" : Whole(new_place);
+  const int code = ldap_rename_s(connection_, Whole(name).c_str(), new_rdn.c_str(),
+                                 place.empty() ? nullptr : place.c_str(), 1, nullptr, nullptr);
+  if (code != LDAP_SUCCESS) Fail(absl::StrCat("moving ", name, ": ", ldap_err2string(code)));
+}
+
+void Directory::RemoveTree(const std::string& name) {
+  char oid[] = "1.2.840.113556.1.4.805";
+  LDAPControl tree = {oid, {0, nullptr}, 1};
+  LDAPControl* controls[] = {&tree, nullptr};
+  const int code = ldap_delete_ext_s(connection_, Whole(name).c_str(), controls, nullptr);
+  if (code != LDAP_SUCCESS) Fail(absl::StrCat("removing all of ", name, ": ", ldap_err2string(code)));
+}
+
 bool Directory::CanSignIn(const std::string& dn, const std::string& password) const {
   LDAP* connection = Open();
   berval credentials = Bytes(password);
@@ -251,6 +293,43 @@ void Domain::Signal(int signal) {
   std::ifstream(directory_ + "/run/pid") >> pid;
   if (pid <= 0 || kill(pid, signal) != 0) Fail("the domain controller is not there");
 }
+
+void Domain::Stop() {
+  client_.reset();
+  Script("stop " + directory_);
+}
+
+void Domain::Start() {
+  if (Script("start " + directory_) != 0) Fail("the domain controller does not start again");
+  client_ = std::make_unique<Directory>(uri(), ca_file(), base(), bind_dn(), bind_password());
+}
+
+// Samba's own tool, on the domain's files; the controller sees it at once.
+int Domain::Tool(const std::string& arguments) const {
+  return system(absl::StrCat("PATH=/usr/bin:/bin:/usr/sbin:/sbin samba-tool ", arguments, " -s ", directory_,
+                             "/etc/smb.conf -H ", directory_, "/private/sam.ldb >>", directory_, "/log/tool 2>&1")
+                    .c_str());
+}
+
+void Domain::Hide(const std::string& place, const std::string& from_account_name) {
+  const auto found = client_->Search(absl::StrCat("(sAMAccountName=", from_account_name, ")"), {"objectSid"});
+  const auto held = client_->Search("(objectClass=organizationalUnit)", {"nTSecurityDescriptor"}, place);
+  if (found.size() != 1 || held.empty()) Fail("neither " + place + " nor " + from_account_name + " may be missing");
+  for (const Entry& entry : held) {
+    if (entry.dn == absl::StrCat(place, ",", base())) descriptors_[place] = entry.First("nTSecurityDescriptor");
+  }
+  const std::string bytes = found[0].First("objectSid");
+  std::string sid = absl::StrCat("S-1-", static_cast<int>(bytes[7]));
+  for (size_t at = 8; at + 4 <= bytes.size(); at += 4) {
+    uint32_t part = 0;
+    for (size_t i = 4; i-- > 0;) part = part << 8 | static_cast<unsigned char>(bytes[at + i]);
+    absl::StrAppend(&sid, "-", part);
+  }
+  if (Tool(absl::StrCat("dsacl set --objectdn='", place, ",", base(), "' --sddl='(D;CI;LCRPLORC;;;", sid, ")'")) != 0)
+    Fail("the rights of " + place + " could not be changed; see log/tool of the domain");
+}
+
+void Domain::Show(const std::string& place) { client_->Set(place, "nTSecurityDescriptor", {descriptors_.at(place)}); }
 
 void Domain::Unpack() {
   const std::string cache = Environment("SLUICE_BINARY_DIR") + "/samba";

@@ -48,12 +48,21 @@ class Directory {
   void AddComputer(const std::string& account_name);
   void AddGroup(const std::string& name);
   void Remove(const std::string& name);
+  // `name` may be whole. What an administrator does by hand: all values of an attribute; none clears it.
+  void Set(const std::string& name, const std::string& attribute, const std::vector<std::string>& values);
+  void AddMember(const std::string& group, const std::string& member);
+  void SetPassword(const std::string& name, const std::string& password);
+  // To another name, or another place; both whole or relative. An empty place: where it is.
+  void Move(const std::string& name, const std::string& new_rdn, const std::string& new_place = "");
+  void RemoveTree(const std::string& name);
 
   // Signs in on a connection of its own. Samba says that a password must be changed first with an error: then false.
   bool CanSignIn(const std::string& dn, const std::string& password) const;
   const std::string& base() const { return base_; }
 
  private:
+  std::string Whole(const std::string& name) const;
+  void Modify(const std::string& name, int kind, const std::string& attribute, const std::vector<std::string>& values);
   ldap* Open() const;
 
   const std::string uri_, ca_file_, base_;
@@ -76,15 +85,27 @@ class Domain {
   Directory& directory() { return *client_; }
   // SIGSTOP: the controller answers nothing any more; SIGCONT.
   void Signal(int signal);
+  const std::string& ip() const { return ip_; }
+  std::string certificate() const { return directory_ + "/private/tls/cert.pem"; }
+  std::string certificate_key() const { return directory_ + "/private/tls/key.pem"; }
+
+  // The controller goes down and comes up again; `directory()` signs in anew.
+  void Stop();
+  void Start();
+  // Takes from somebody the right to see what stands in a place, or gives it back.
+  void Hide(const std::string& place, const std::string& from_account_name);
+  void Show(const std::string& place);
 
  private:
+  int Tool(const std::string& arguments) const;
   int Script(const std::string& arguments) const;
   void Unpack();
 
   const std::string root_, directory_;
   std::string ip_;
   int address_lock_ = -1;
-  FILE* guardian_ = nullptr;  // Cleans up when this process is gone, however it ended.
+  std::map<std::string, std::string> descriptors_;  // Of places that are hidden, as they were.
+  FILE* guardian_ = nullptr;                        // Cleans up when this process is gone, however it ended.
   std::unique_ptr<Directory> client_;
 };
 

@@ -178,6 +178,17 @@ School::School(const SchoolOptions& options) : root_(MakeRoot()) {
   for (const char* group : {"docenten", "teamleiders", "conciergerie", "laptop-uitleen"}) directory().AddGroup(group);
   SetTime(options.time);
   StartTwin(options);
+  directory_uri_ = domain_->uri();
+  bind_dn_ = domain_->bind_dn();
+  bind_password_ = domain_->bind_password();
+  if (options.has_own_account) {
+    directory().AddUser("svc-sluice");
+    directory().SetPassword("CN=svc-sluice,CN=Users", bind_password_);
+    directory().Set("CN=svc-sluice,CN=Users", "userAccountControl", {"66048"});
+    directory().AddMember("CN=Domain Admins,CN=Users", "CN=svc-sluice,CN=Users");
+    bind_dn_ = "CN=svc-sluice,CN=Users," + domain_->base();
+  }
+  if (options.has_faults) StartFaults();
   WriteFolder();
   for (const SchoolOptions::Edit& edit : options.edits) Edit(edit);
   host_ = std::make_unique<Host>(PlaceFor("host"));
@@ -192,6 +203,11 @@ School::~School() {
   twin_->Signal(SIGTERM);
   if (!twin_->WaitForEnd(absl::Seconds(30))) twin_->Signal(SIGKILL);
   twin_->Reap();
+  if (faults_ != nullptr) {
+    faults_->Signal(SIGKILL);
+    faults_->WaitForEnd(absl::Seconds(30));
+    faults_->Reap();
+  }
   domain_.reset();
   fs::remove_all(root_);
 }
@@ -219,8 +235,39 @@ void School::WriteFolder() {
   Edit({"systems/somtoday.yaml", "settings:\n",
         absl::StrCat("settings:\n  api_url: ", twin, "/rest/v1\n  token_url: ", twin, "/inloggen/oauth2/token\n")});
   Edit({"systems/ad.yaml", "{ servers: [ldaps://dc1.waterlanden.example], base: \"DC=waterlanden,DC=example\" }",
-        absl::StrCat("{ servers: [\"", domain_->uri(), "\"], base: \"", domain_->base(), "\", ca_file: \"",
+        absl::StrCat("{ servers: [\"", directory_uri_, "\"], base: \"", domain_->base(), "\", ca_file: \"",
                      domain_->ca_file(), "\" }")});
+}
+
+void School::StartFaults() {
+  SetFaults(Json::array());
+  const std::string port_file = root_ + "/faults.port";
+  faults_ =
+      Spawn("/usr/bin/python3",
+            {Environment("SLUICE_SOURCE_DIR") + "/tests/integration/faulty_directory.py", "--listen", domain_->ip(),
+             "--server", domain_->ip(), "--cert", domain_->certificate(), "--key", domain_->certificate_key(),
+             "--port-file", port_file, "--rules", root_ + "/faults.json", "--log", root_ + "/faults.log"},
+            {}, root_ + "/faults.out", root_ + "/faults.out");
+  if (!Await([&] { return fs::exists(port_file); })) Fail("the faulty directory did not start");
+  directory_uri_ = absl::StrCat("ldaps://", domain_->ip(), ":", ReadFile(port_file));
+}
+
+void School::SetFaults(const Json& rules) { WriteFile(root_ + "/faults.json", rules.dump()); }
+
+School::Requests School::TakeRequests() {
+  Requests requests;
+  const std::string path = root_ + "/faults.log";
+  std::istringstream log(ReadFile(path));
+  fs::resize_file(path, 0);  // It is appended to.
+  std::string kind, line;
+  int members = 0;
+  while (std::getline(log, line)) {
+    std::istringstream(line) >> kind >> members;
+    ++requests.by_kind[kind];
+    if (members > 0) ++requests.of_members;
+    requests.most_members = std::max(requests.most_members, members);
+  }
+  return requests;
 }
 
 HostPlace School::PlaceFor(const std::string& name) const {
@@ -234,8 +281,8 @@ HostPlace School::PlaceFor(const std::string& name) const {
   place.environment = {{"PATH", "/usr/bin:/bin"},
                        {"SOMTODAY_CLIENT_ID", "waterlanden-sluice"},
                        {"SOMTODAY_CLIENT_SECRET", "somtoday-secret"},
-                       {"AD_BIND", domain_->bind_dn()},
-                       {"AD_PASSWORD", domain_->bind_password()}};
+                       {"AD_BIND", bind_dn_},
+                       {"AD_PASSWORD", bind_password_}};
   return place;
 }
 

@@ -74,6 +74,10 @@ struct SchoolOptions {
     std::string file, from, to;
   };
   std::vector<Edit> edits = {};
+  // The host reaches the directory through one that can be busy, slow, or refuse (faulty_directory.py).
+  bool has_faults = false;
+  // The host signs in as svc-sluice, one of the domain's administrators, so that a right can be taken from it alone.
+  bool has_own_account = false;
 };
 
 class School {
@@ -97,6 +101,15 @@ class School {
   Json Twin(const std::string& method, const std::string& path, const Json& body = nullptr);  // An admin call.
   Json Event(const Json& event) { return Twin("POST", "events", event); }
   void Edit(const SchoolOptions::Edit& edit);
+
+  // With has_faults: rules as faulty_directory.py reads them; what was asked since the last call, "modify" -> how
+  // often; and the largest number of members that one modify named.
+  void SetFaults(const Json& rules);
+  struct Requests {
+    std::map<std::string, int> by_kind;
+    int of_members = 0, most_members = 0;  // Modifies that name members.
+  };
+  Requests TakeRequests();
 
   // Commands. Those that must succeed say so as a failure of the test when they do not.
   Answer Sluice(const std::vector<std::string>& arguments) { return host_->Run(arguments); }
@@ -126,10 +139,13 @@ class School {
   void StartTwin(const SchoolOptions& options);
   HostPlace PlaceFor(const std::string& name) const;
   void WriteFolder();
+  void StartFaults();
 
   std::string root_;
   std::unique_ptr<Domain> domain_;
-  std::unique_ptr<base::Subprocess> twin_;
+  std::unique_ptr<base::Subprocess> twin_, faults_;
+  std::string directory_uri_;
+  std::string bind_dn_, bind_password_;
   int twin_port_ = 0;
   std::unique_ptr<Host> host_;
 };

@@ -185,6 +185,8 @@ absl::Status WritePlan(Database& database, const core::Plan& plan) {
   head.resolved_permissions = plan.resolved_permissions;
   head.unused_resources = plan.unused_resources;
   head.reused_resources = plan.reused_resources;
+  head.drifted = plan.drifted;
+  head.settled = plan.settled;
   RETURN_IF_ERROR(
       database.Run("INSERT INTO plans (hash, json) VALUES (?, ?) ON CONFLICT DO UPDATE SET "
                    "json = excluded.json WHERE json IS NOT excluded.json",

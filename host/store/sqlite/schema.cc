@@ -139,6 +139,7 @@ CREATE TABLE grants (
   desired TEXT,
   retired_on TEXT,
   before_retirement TEXT,
+  drifted_since TEXT,
   precondition TEXT NOT NULL,
   private_state TEXT NOT NULL,
   PRIMARY KEY (system, person_id, entitlement)

@@ -33,22 +33,25 @@ absl::Status WriteGrants(Writer& writer, const std::vector<core::Grant>& grants)
   for (const core::Grant& grant : grants) {
     RETURN_IF_ERROR(writer.Run(
         "INSERT INTO grants (system, person_id, entitlement, kind, state, generation, object_id, object_name, label, "
-        "is_correlated, since, last_operation, desired, retired_on, before_retirement, precondition, private_state) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET kind = excluded.kind, "
+        "is_correlated, since, last_operation, desired, retired_on, before_retirement, drifted_since, precondition, "
+        "private_state) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET kind = excluded.kind, "
         "state = excluded.state, generation = excluded.generation, object_id = excluded.object_id, "
         "object_name = excluded.object_name, label = excluded.label, is_correlated = excluded.is_correlated, "
         "since = excluded.since, last_operation = excluded.last_operation, desired = excluded.desired, "
         "retired_on = excluded.retired_on, before_retirement = excluded.before_retirement, "
-        "precondition = excluded.precondition, private_state = excluded.private_state "
+        "drifted_since = excluded.drifted_since, precondition = excluded.precondition, private_state = "
+        "excluded.private_state "
         "WHERE (kind, state, generation, object_id, object_name, label, is_correlated, since, last_operation, desired, "
-        "retired_on, before_retirement, precondition, private_state) IS NOT (excluded.kind, excluded.state, "
+        "retired_on, before_retirement, drifted_since, precondition, private_state) IS NOT (excluded.kind, "
+        "excluded.state, "
         "excluded.generation, excluded.object_id, excluded.object_name, excluded.label, excluded.is_correlated, "
         "excluded.since, excluded.last_operation, excluded.desired, excluded.retired_on, excluded.before_retirement, "
-        "excluded.precondition, excluded.private_state)",
+        "excluded.drifted_since, excluded.precondition, excluded.private_state)",
         grant.system, grant.person_id, grant.entitlement, NameOf(grant.kind), NameOf(grant.state), grant.generation,
         grant.object_id, grant.object_name, grant.label, grant.is_correlated, grant.since, grant.last_operation,
-        FieldsText(grant.desired), grant.retired_on, FieldsText(grant.before_retirement), grant.precondition,
-        Blob{grant.private_state}));
+        FieldsText(grant.desired), grant.retired_on, FieldsText(grant.before_retirement), grant.drifted_since,
+        grant.precondition, Blob{grant.private_state}));
   }
   return absl::OkStatus();
 }
@@ -174,7 +177,7 @@ absl::Status ReadGrants(Database& database, core::State& state) {
       Query query,
       database.Ask("SELECT system, person_id, entitlement, kind, state, generation, object_id, object_name, label, "
                    "is_correlated, since, last_operation, desired, retired_on, before_retirement, precondition, "
-                   "private_state FROM grants ORDER BY system, person_id, entitlement"));
+                   "private_state, drifted_since FROM grants ORDER BY system, person_id, entitlement"));
   while (query.Next()) {
     core::Grant grant;
     grant.system = query.Text(0);
@@ -189,6 +192,7 @@ absl::Status ReadGrants(Database& database, core::State& state) {
     grant.retired_on = query.Day(13);
     grant.precondition = query.Text(15);
     grant.private_state = query.Text(16);
+    grant.drifted_since = query.Day(17);
     const std::optional<absl::CivilDay> since = query.Day(10);
     absl::StatusOr<core::Fields> desired = FieldsFromText(query.View(12));
     absl::StatusOr<core::Fields> before = FieldsFromText(query.View(14));

@@ -156,6 +156,10 @@ absl::Status CheckNotAnonymous(LDAP* handle, int descriptor, absl::Time deadline
   auto answer = Await(handle, descriptor, message_id, deadline);
   if (!answer.ok()) return answer.status();
   std::unique_ptr<LDAPMessage, int (*)(LDAPMessage*)> guard(*answer, &ldap_msgfree);
+  int code = LDAP_OTHER;
+  ldap_parse_result(handle, *answer, &code, nullptr, nullptr, nullptr, nullptr, 0);
+  if (code == LDAP_BUSY || code == LDAP_UNAVAILABLE)
+    return absl::UnavailableError("the directory is busy, or on its way up or down");
   LDAPMessage* entry = ldap_first_entry(handle, *answer);
   berval** values = entry == nullptr ? nullptr : ldap_get_values_len(handle, entry, attribute.c_str());
   bool authenticated = false;

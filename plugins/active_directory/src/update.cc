@@ -1,4 +1,5 @@
 // Changing what exists: compare with the directory, modify, rename or move, enable, disable, new password, delete.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -40,6 +41,14 @@ Error WithProtection(Error error, const Entry& entry) {
                 "the account is, or was, a member of an administrators' group; the directory protects it (adminCount)");
   precise.target_status = error.target_status;
   return precise;
+}
+
+// A long list comes in slices: "member;range=0-1499".
+bool HasMembers(const Entry& group) {
+  return std::any_of(group.attributes.begin(), group.attributes.end(), [](const auto& attribute) {
+    return absl::StartsWith(attribute.first, "member") && !attribute.second.empty() &&
+           (attribute.first.size() == 6 || attribute.first[6] == ';');
+  });
 }
 
 std::optional<bool> WantsEnabled(Action action) {
@@ -306,7 +315,7 @@ void Writer::SetCredentials(const Works& works) {
 void Writer::Delete(const Works& works) {
   std::set<std::string> ids;
   for (const Work* work : works) ids.insert(work->operation->object_id);
-  const auto found = directory_.FindByIds(ids, {"adminCount"});
+  const auto found = directory_.FindByIds(ids, {"adminCount", "member"});
   if (!found.ok()) {
     for (Work* work : works) work->Finish(Result::Failed(found.status()));
     return;
@@ -315,7 +324,14 @@ void Writer::Delete(const Works& works) {
   for (Work* work : works) {
     const auto entry = found->find(work->operation->object_id);
     // The id of something else than what the host means is never deleted.
-    if (entry == found->end() || !IsOfClass(entry->second, work->operation->object_class)) unseen.push_back(work);
+    if (entry == found->end() || !IsOfClass(entry->second, work->operation->object_class)) {
+      unseen.push_back(work);
+    } else if (work->operation->object_class == kGroup && HasMembers(entry->second)) {
+      // Groups and machines among them, which the host does not see.
+      work->Finish(Result::Failed(Error(Reason::kConflict, "AD-047",
+                                        "the group still has members that came from somebody else; take them out of "
+                                        "it, or keep the group")));
+    }
   }
   FinishUnseen(unseen);
   // An account can hold objects of its own (devices that synchronise mail): it goes with them, at the second try.

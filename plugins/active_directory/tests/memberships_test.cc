@@ -72,5 +72,16 @@ TEST_F(ConnectorTest, AGroupsNameIsItsCnAndItsAccountName) {
   EXPECT_EQ(ApplyOne(rename).outcome, Outcome::kNoChange);
 }
 
+TEST_F(ConnectorTest, AGroupInWhichSomebodyElsePutAMemberIsNotDeleted) {
+  const std::string group = MakeGroup("used-group"), nested = MakeGroup("nested-group");
+  ASSERT_TRUE(
+      client_->RunOne(Request::Modify(GuidDn(group), {{Modification::Kind::kAdd, "member", {GuidDn(nested)}}})).ok());
+  const Result kept = ApplyOne(Make(Action::kDelete, kGroup, group));
+  ASSERT_EQ(kept.outcome, Outcome::kFailed);
+  EXPECT_EQ(kept.error->reason, Reason::kConflict) << Why(kept);
+  EXPECT_EQ(ApplyOne(Make(Action::kDelete, kGroup, nested)).outcome, Outcome::kApplied);
+  EXPECT_EQ(ApplyOne(Make(Action::kDelete, kGroup, group)).outcome, Outcome::kApplied);
+}
+
 }  // namespace
 }  // namespace sluice::active_directory

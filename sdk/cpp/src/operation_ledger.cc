@@ -50,8 +50,11 @@ bool OperationLedger::Begin(const v1::Operation& operation, std::shared_ptr<Resu
       entry.receiver = receiver;  // The newest asker gets the answer.
       return false;
     }
-    const bool has_failed = !is_new && !entry.is_running && entry.result.outcome() == v1::OperationResult::FAILED;
-    if (!is_new && entry.payload != payload && !(has_failed && is_higher)) {
+    // What failed, or is in doubt, may come again with what the host made anew (a name, a password): it has verified.
+    const bool may_differ = !is_new && !entry.is_running &&
+                            (entry.result.outcome() == v1::OperationResult::FAILED ||
+                             entry.result.outcome() == v1::OperationResult::IN_DOUBT);
+    if (!is_new && entry.payload != payload && !(may_differ && is_higher)) {
       answer = MakeResult(operation.id(), Outcome::kFailed,
                           Error(Reason::kInvalid, "SDK-0301",
                                 absl::StrCat("operation ", operation.id(),

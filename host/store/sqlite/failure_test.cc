@@ -113,6 +113,35 @@ TEST_F(Failing, AWriteOrSyncThatFailsOnceWritesNothingWhereverItFails) {
   EXPECT_EQ(Commits(), done);
 }
 
+TEST_F(Failing, TimesAreHashedAsTheyAreStoredAlsoWhenTheirCommitFailsOnce) {
+  Open(FaultVfs());
+  const absl::Time fine = absl::FromUnixSeconds(1795487400) + absl::Nanoseconds(123456789);
+  const auto commit = [&](int at) {
+    Commit made = EverythingAt(at);
+    made.audit[0].time = fine;
+    made.audit.push_back(made.audit[0]);
+    return made;
+  };
+  Write(commit(1));
+  for (const int code : {SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC}) {
+    SetFault({.code = code, .times = 1, .on_sync = code == SQLITE_IOERR_FSYNC});
+    EXPECT_FALSE(store_->Write(commit(2)).ok());
+    ClearFault();
+  }
+  Write(commit(2));
+  clock_.Set(fine);
+  Seal seal{4, "", fine, "k", "s", "p"};
+  seal.hash = store_->LoadAudit(4, 1)->at(0).hash;
+  ASSERT_TRUE(store_->WriteSeal(seal).ok());
+  Open();  // What is read back hashes the same.
+  const auto rows = store_->LoadAudit(1, 10);
+  ASSERT_EQ(rows->size(), 4u);
+  for (const AuditRow& row : *rows) EXPECT_THAT(row.json, HasSubstr(".123456Z\""));
+  const auto read = [&](int64_t from, int limit) { return store_->LoadAudit(from, limit); };
+  EXPECT_TRUE(audit::CheckChain(read).ok()) << audit::CheckChain(read);
+  EXPECT_EQ(store_->LoadSeals()->at(0).time, absl::FromUnixMicros(absl::ToUnixMicros(fine)));
+}
+
 TEST_F(Failing, ADiskThatTurnsReadOnlyIsNamedAndComesBack) {
   Open(FaultVfs());
   Write(EverythingAt(1));

@@ -231,6 +231,43 @@ void TargetPlanner::PlanUpdate(Case& c, std::vector<AttributeChange> changes, co
   if (by_hand.empty()) c.key_operation = std::move(id);
 }
 
+// A contract of which it is unknown whether it supports the account may be the one that the account should speak of:
+// what it would say otherwise is left as it is.
+void TargetPlanner::LeaveWhatIsDoubtful(const Case& c, std::vector<AttributeChange>& changes) const {
+  std::vector<int> sure;
+  for (const Support& support : c.account_today->supports) {
+    if (support.contract >= 0) sure.push_back(support.contract);
+  }
+  if (changes.empty() || sure.empty()) return;
+  const Configuration& configuration = *input_.configuration;
+  const int64_t grace = VanishGraceOf(c.person(), configuration);
+  for (const Rule& rule : configuration.rules) {
+    if (std::none_of(rule.grants.begin(), rule.grants.end(), [&](const EntitlementRef& grant) {
+          return grant.system == system_.name && grant.kind == EntitlementRef::Kind::kAccount;
+        })) {
+      continue;
+    }
+    const std::vector<bool> in_window = InWindow(c.person(), rule, grace, input_.as_of);
+    for (size_t i = 0; i < in_window.size(); ++i) {
+      std::vector<int> among = sure;
+      among.push_back(static_cast<int>(i));
+      if (!in_window[i] || std::find(sure.begin(), sure.end(), among.back()) != sure.end()) continue;
+      std::vector<bool> only(in_window.size(), false);
+      only[i] = true;
+      const Subject alone = SubjectOn(c.person(), configuration, only, input_.as_of);
+      if (core::Evaluate(rule.when, alone) != Verdict::kUnknown) continue;
+      std::sort(among.begin(), among.end());
+      Subject other = SubjectOn(c.person(), configuration, c.in_window, input_.as_of);
+      other.contract = PrimaryContractAmong(c.person(), among, configuration.primary_contract, input_.as_of);
+      if (other.contract == c.contract) continue;
+      const AccountValues values = mapping_.Evaluate(other, true);
+      std::erase_if(changes, [&](const AttributeChange& change) {
+        return !(ValueIn(values.always, change.attribute) == change.after);
+      });
+    }
+  }
+}
+
 void TargetPlanner::PlanHeld(Case& c) {
   if (!c.may_want_account()) return PlanRetire(c);
   c.has_account = true;
@@ -239,6 +276,7 @@ void TargetPlanner::PlanHeld(Case& c) {
   if (!c.key_problem.empty()) return HoldBack(c, c.key_problem);
   std::vector<AttributeChange> changes =
       Differences(c, c.account->desired, index_.Find(system_.account_class, c.account_id));
+  LeaveWhatIsDoubtful(c, changes);
   for (const AttributeChange& change : changes) {
     if (std::string problem = NameProblem(c, change.attribute, change.after); !problem.empty()) {
       return HoldBack(c, problem);

@@ -282,6 +282,29 @@ TEST(Planner, AnAccountSpeaksOfThePrimaryContractAmongThoseThatSupportIt) {
   EXPECT_THAT(world.Run(), ElementsAre("update 1 parent"));
 }
 
+// Promise 2: what one vestiging no longer shows moves nobody.
+TEST(Planner, AnAccountIsNotMovedBecauseTheContractThatItSpeaksOfIsNoLongerSeen) {
+  World world;
+  world.NoLimits();
+  world.configuration.rules.clear();
+  world.AddRule("Lyceum", SomeContract({Equals("contract.location.code", "A", 3)}, 3), {"ad/account"});
+  world.AddRule("Mavo", SomeContract({Equals("contract.location.code", "B", 7)}, 7), {"ad/account"});
+  Person& sem = world.AddPerson("1", "Sem", "Bakker");
+  world.AddContract(sem, "placement", "H4D", absl::CivilDay(2026, 8, 1)).fields["location.code"] = Value::Text("A");
+  world.AddContract(sem, "placement", "H4E", absl::CivilDay(2026, 8, 2)).fields["location.code"] = Value::Text("B");
+  world.Run();
+  const std::string parent = world.Held("1", "account")->desired.at("parent").ToText();
+  for (Contract& contract : sem.contracts) {
+    if (absl::StrCat("OU=", contract.fields["location.code"].ToText(), ",OU=Leerlingen") == parent) {
+      contract.fields.erase("location.code");
+      break;
+    }
+  }
+  EXPECT_THAT(world.Run(), IsEmpty());
+  world.Find("1").fields["name.family_all"] = Value::Text("Smit");  // What any of them would say is written.
+  EXPECT_THAT(world.Run(), ElementsAre("update 1 sn"));
+}
+
 TEST(Planner, APlaceIsComparedWithoutRegardToCaseAndBlanks) {
   World world;
   world.NoLimits();

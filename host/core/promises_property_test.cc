@@ -293,6 +293,17 @@ std::set<std::string> Changing(const Plan& plan) {
   return lines;
 }
 
+std::set<std::string> Updating(const Plan& plan) {
+  std::set<std::string> lines;
+  for (const PlannedOperation& operation : plan.operations) {
+    if (operation.kind != OperationKind::kUpdate) continue;
+    for (const AttributeChange& change : operation.changes) {
+      lines.insert(absl::StrCat(operation.person_id, " ", change.attribute, " ", change.after.ToText()));
+    }
+  }
+  return lines;
+}
+
 RC_GTEST_PROP(Unknown, WhatIsHiddenTakesNothingAwayAndGivesNothingThatWouldNotFollowIfItWereSeen, ()) {
   World world;
   const int people = Any(1, 8);
@@ -304,16 +315,18 @@ RC_GTEST_PROP(Unknown, WhatIsHiddenTakesNothingAwayAndGivesNothingThatWouldNotFo
     world.Run();
   }
   ChangeByChance(world, people);
-  const std::set<std::string> seen = Changing(world.Make());
+  const Plan visible = world.Make();
+  const std::set<std::string> seen = Changing(visible);
   HideByChance(world, people);
   const Plan hidden = world.Make();
   for (const std::string& line : Changing(hidden)) {
+    // Whose account would be retired loses access by that, and not by an operation of its own.
+    if (line.starts_with("disable ") && seen.contains("retire " + line.substr(8, 36) + " account")) continue;
     if (!seen.contains(line)) RC_FAIL(absl::StrCat("only because something is hidden: ", line));
   }
-  for (const PlannedOperation& operation : hidden.operations) {
-    for (const AttributeChange& change : operation.changes) {
-      RC_ASSERT(operation.kind != OperationKind::kUpdate || !change.after.is_empty());
-    }
+  const std::set<std::string> updates = Updating(visible);
+  for (const std::string& line : Updating(hidden)) {
+    if (!updates.contains(line)) RC_FAIL(absl::StrCat("written only because something is hidden: ", line));
   }
 }
 

@@ -163,6 +163,7 @@ class TargetPlanner {
                   const std::string& by_hand = "");
   void LeaveOutGonePlace(std::vector<AttributeChange>& changes, const std::string& whose);
   std::vector<AttributeChange> Differences(const Case& c, const Fields& known, const Record* observed) const;
+  void LeaveWhatIsDoubtful(const Case& c, std::vector<AttributeChange>& changes) const;
   bool SettleNames(const Case& c, std::vector<LateName>& names, std::string& problem);
 
   // permission_planner.cc

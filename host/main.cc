@@ -18,17 +18,17 @@
 
 namespace {
 
-// "; did you mean --config?" of the first word that nothing took; "" when nothing is near.
-std::string WithNearest(const CLI::App& app) {
+// What is wrong: first of all a word that nothing took, for it may be the one that is missed.
+std::string SayWhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
   std::vector<std::string> options;
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
   }
   for (const std::string& word : app.remaining()) {
     const std::string nearest = sluice::base::Nearest(word.substr(0, word.find('=')), options);
-    if (!nearest.empty()) return "; did you mean " + nearest + "?";
+    if (!nearest.empty()) return "there is no option " + word + "; did you mean " + nearest + "?";
   }
-  return "";
+  return error.what();
 }
 
 }  // namespace
@@ -55,7 +55,11 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--clock", options.clock_file, "Tests only: a file with one RFC 3339 line that is taken for the time");
   app.add_option("--hang-limit", hang_seconds, "Seconds after which a plugin that says nothing is given up")
-      ->check(CLI::Range(0.1, 3600.0))
+      ->check([](const std::string& text) {
+        double seconds = 0;
+        const bool is_good = absl::SimpleAtod(text, &seconds) && seconds >= 0.1 && seconds <= 3600;
+        return is_good ? "" : "\"" + text + "\" is no number of seconds from 0.1 to 3600";
+      })
       ->capture_default_str();
   app.set_version_flag("--version", SLUICE_VERSION);
   try {
@@ -63,7 +67,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    std::cerr << "sluiced: " << error.what() << WithNearest(app) << "\nHelp: sluiced --help\n";
+    std::cerr << "sluiced: " << SayWhatIsWrong(app, error) << "\nHelp: sluiced --help\n";
     return 2;
   }
   options.hang_limit = absl::Seconds(hang_seconds);

@@ -99,6 +99,12 @@ TEST_F(FolderTest, AFolderThatIsNoneIsTold) {
             "$ROOT/school/sluice.yaml: the folder cannot be read (Not a directory); name the configuration's folder\n");
 }
 
+TEST_F(FolderTest, WhereNothingCouldBeReadNothingElseIsMissing) {
+  const LoadResult result = Load(root_ + "/nowhere", testing::FakePackages(), nullptr);
+  EXPECT_FALSE(result.ok());
+  EXPECT_EQ(result.errors.size(), 1u) << testing::Lines(result.errors);
+}
+
 TEST_F(FolderTest, WhatMayNotBeReadIsTold) {
   if (geteuid() == 0) {  // Nothing is kept from root, but for what the system itself keeps.
     Diagnostics diagnostics;

@@ -422,6 +422,7 @@ LoadResult Load(const std::string& folder, const Packages& packages, const Schem
                 const LoadOptions& options) {
   Diagnostics diagnostics;
   const std::map<std::string, std::string> files = ReadFolder(folder, diagnostics);
+  if (files.empty() && diagnostics.has_errors()) return {nullptr, diagnostics.TakeErrors(), {}};
   return Loader(folder, packages, schemas, options, diagnostics).Run(files);
 }
 

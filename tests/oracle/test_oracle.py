@@ -220,13 +220,13 @@ class TheDays(unittest.TestCase):
         self.assertEqual(line["groups"], ["laptop-uitleen"])
         self.assertEqual(story.oracle.contested, {"les-h4.bio2"})
 
-    def test_an_unused_group_is_kept_a_year_from_the_day_that_nobody_needs_it(self) -> None:
+    def test_an_unused_group_is_kept_400_days_from_the_day_that_nobody_needs_it(self) -> None:
         story = Story()
         story.day(state("2026-11-24", [pupil()], groups=[group("a104233")]))
         story.day(state("2026-11-25", [pupil()], groups=[group()]))
-        story.day(state("2027-11-24"))
+        story.day(state("2027-12-29"))
         self.assertEqual(story.groups(), {"les-h4.bio2": False})
-        story.day(state("2027-11-25"))
+        story.day(state("2027-12-30"))
         self.assertEqual(story.groups(), {})
 
     def test_a_name_that_is_not_shown_changes_no_membership(self) -> None:

@@ -36,10 +36,8 @@ void RecoverAndFinish(School& school) {
   EXPECT_THAT(school.Disagreements(), IsEmpty());
 }
 
-TEST(InDoubt, TheHostDiesAfterWritingAheadAndBeforeSending) {
-  School school;
-  AddPupils(school, 5);
-  school.Save();
+// Written ahead, and never sent.
+void DieBeforeSendingCreates(School& school) {
   school.store->DieAt(
       [&](const store::Commit& commit) {
         if (!HasSent(commit) || commit.operations.front().planned.kind != core::OperationKind::kCreate) return false;
@@ -50,6 +48,13 @@ TEST(InDoubt, TheHostDiesAfterWritingAheadAndBeforeSending) {
   ASSERT_TRUE(school.engine->StartEnforcement(school.alice, "").ok());
   school.store->AwaitDeath();
   school.Crash();
+}
+
+TEST(InDoubt, TheHostDiesAfterWritingAheadAndBeforeSending) {
+  School school;
+  AddPupils(school, 5);
+  school.Save();
+  DieBeforeSendingCreates(school);
   EXPECT_EQ(school.ad->Count("account"), 0);
   RecoverAndFinish(school);
   EXPECT_EQ(school.ad->Count("account"), 5);
@@ -222,16 +227,7 @@ TEST(InDoubt, ARecoveredFailureLeavesNoNameAndNoSecretBehind) {
   School school;
   AddPupils(school, 1);
   school.Save();
-  school.store->DieAt(
-      [&](const store::Commit& commit) {
-        if (!HasSent(commit) || commit.operations.front().planned.kind != core::OperationKind::kCreate) return false;
-        school.ad->SwallowSends(true);
-        return true;
-      },
-      /*writes_it=*/true);
-  ASSERT_TRUE(school.engine->StartEnforcement(school.alice, "").ok());
-  school.store->AwaitDeath();
-  school.Crash();
+  DieBeforeSendingCreates(school);
   school.Start();
   EXPECT_EQ(school.Await(school.engine->StartRecovery()).summary, "0 applied, 1 not sent");
   EXPECT_THAT(school.Names(), IsEmpty());

@@ -10,31 +10,15 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "tests/integration/expected.h"
 #include "tests/integration/school.h"
 
 namespace sluice::integration {
 namespace {
 
-using testing::ContainerEq;
 using testing::HasSubstr;
 
 constexpr char kEverybody[] = "  grants: [ad/access]\n";
 constexpr char kEverybodyBorrows[] = "  grants: [ad/access, \"ad/group:laptop-uitleen\"]\n";
-
-void ExpectTheDirectoryIsRight(School& school) {
-  const ExpectedSchool expected = ExpectedOf(school.Twin("GET", "state"));
-  std::set<std::string> enabled;
-  for (const auto& [number, account] : school.Accounts()) {
-    if (account.IsEnabled()) enabled.insert(number);
-  }
-  EXPECT_THAT(enabled, ContainerEq(expected.people));
-  std::map<std::string, std::set<std::string>> groups;
-  for (const auto& [group, members] : school.Members()) {
-    if (!members.empty()) groups[group].insert(members.begin(), members.end());
-  }
-  EXPECT_THAT(groups, ContainerEq(expected.groups));
-}
 
 SchoolOptions Faulty() {
   SchoolOptions options;
@@ -115,7 +99,7 @@ TEST(BadDirectory, AControllerThatIsBusyAndSlowIsAskedAgainAndNothingFails) {
                     {{"request", "rename"}, {"times", 1}, {"answer", 51}},
                     {{"request", "add"}, {"times", 20}, {"delay", 0.02}}});
   school.TakeIntoUse();
-  ExpectTheDirectoryIsRight(school);
+  school.ExpectAsTheTwinSays();
   school.SetFaults({{{"request", "search"}, {"times", 3}, {"answer", 51}}});
   school.Import();
   // A connection that is cut after a write arrived, and before its answer.
@@ -145,7 +129,7 @@ TEST(BadDirectory, AControllerThatIsRestartedInTheMiddleOfTheFirstNightGetsEvery
     school.Enforce();
   }
   school.ExpectNothingToDo();
-  ExpectTheDirectoryIsRight(school);
+  school.ExpectAsTheTwinSays();
 }
 
 // By other code than the host's: long enough, three kinds of characters, no part of three letters of any name.
@@ -186,7 +170,7 @@ TEST(BadDirectory, AStricterPasswordPolicyIsReadFirstAndOneThatBecomesStricterMe
   school.ApproveAll();
   school.directory().Set(school.directory().base(), "minPwdLength", {"22"});
   school.Enforce();
-  ExpectTheDirectoryIsRight(school);
+  school.ExpectAsTheTwinSays();
   const std::string log = ReadFile(school.host().place().log);
   int looked_at = 0, longer = 0;
   for (const auto& [number, account] : school.Accounts()) {

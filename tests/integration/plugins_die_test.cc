@@ -6,14 +6,12 @@
 #include <signal.h>
 
 #include "absl/strings/str_cat.h"
-#include "tests/integration/expected.h"
 #include "tests/integration/school.h"
 
 namespace sluice::integration {
 namespace {
 
 using ::testing::AnyOf;
-using ::testing::ContainerEq;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -89,20 +87,6 @@ TEST_F(PluginsDieTest, TheTargetInMidImport) {
   }
 }
 
-void ExpectTheDirectoryIsRight(School& school) {
-  const ExpectedSchool expected = ExpectedOf(school.Twin("GET", "state"));
-  std::set<std::string> enabled;
-  for (const auto& [number, account] : school.Accounts()) {
-    if (account.IsEnabled()) enabled.insert(number);
-  }
-  EXPECT_THAT(enabled, ContainerEq(expected.people));
-  std::map<std::string, std::set<std::string>> groups;
-  for (const auto& [group, members] : school.Members()) {
-    if (!members.empty()) groups[group].insert(members.begin(), members.end());
-  }
-  EXPECT_THAT(groups, ContainerEq(expected.groups));
-}
-
 // Everything in one enforcement: the source's connector has no part in it.
 TEST_F(PluginsDieTest, BothInMidEnforcement) {
   school_->Must({"system", "activate", "ad", "--reason", "in use"});
@@ -126,7 +110,7 @@ TEST_F(PluginsDieTest, BothInMidEnforcement) {
   EXPECT_EQ(answer.code, 0) << answer.out << answer.err;
   EXPECT_EQ(answer.json["state"], "succeeded") << "the run recovers by itself";
   AwaitAnotherThan("somtoday", source);
-  ExpectTheDirectoryIsRight(*school_);
+  school_->ExpectAsTheTwinSays();
   school_->ExpectNothingToDo();
 }
 

@@ -1,6 +1,7 @@
 #include "tests/integration/school.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "absl/strings/match.h"
@@ -20,6 +22,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "tests/integration/expected.h"
 
 namespace sluice::integration {
 namespace {
@@ -362,6 +365,20 @@ void School::ExpectAsTheOracleSays() {
                    " /usr/bin/python3 ", Environment("SLUICE_SOURCE_DIR"), "/tests/oracle/compare.py ", root_,
                    "/waterlanden ", state, " >", said, " 2>&1");
   EXPECT_EQ(system(command.c_str()), 0) << Tail(ReadFile(said), 40);
+}
+
+void School::ExpectAsTheTwinSays() {
+  const ExpectedSchool expected = ExpectedOf(Twin("GET", "state"));
+  std::set<std::string> enabled;
+  for (const auto& [number, account] : Accounts()) {
+    if (account.IsEnabled()) enabled.insert(number);
+  }
+  EXPECT_THAT(enabled, testing::ContainerEq(expected.people));
+  std::map<std::string, std::set<std::string>> groups;
+  for (const auto& [group, members] : Members()) {
+    if (!members.empty()) groups[group].insert(members.begin(), members.end());
+  }
+  EXPECT_THAT(groups, testing::ContainerEq(expected.groups));
 }
 
 std::map<std::string, Entry> School::Accounts() {

@@ -129,6 +129,10 @@ class School {
   // school that was taken into use on this day. Run after everything was approved and enforced.
   void ExpectAsTheOracleSays();
 
+  // The directory holds what ExpectedOf (expected.h) makes of the twin's state: who is enabled, and who is in which
+  // group.
+  void ExpectAsTheTwinSays();
+
   // Of the directory: people by employeeID.
   std::map<std::string, Entry> Accounts();
   // CN of a group -> employeeIDs of its members, of groups below OU=Lesgroepen and of the four that were there.

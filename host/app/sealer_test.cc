@@ -13,6 +13,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "host/audit/export.h"
+#include "host/base/testing/temporary_folder.h"
 #include "host/store/sqlite/database.h"
 #include "host/store/sqlite/sqlite_store.h"
 
@@ -29,23 +30,18 @@ const engine::Actor kAlice{"user:alice (uid 1000)", "disk failure"};
 class Sealing : public ::testing::Test {
  protected:
   Sealing() {
-    std::string pattern = absl::StrCat(::testing::TempDir(), "sealer.XXXXXX");
-    folder_ = mkdtemp(pattern.data());
-    key_ = *audit::SealKey::LoadOrCreate(folder_ + "/seal");
+    key_ = *audit::SealKey::LoadOrCreate(folder_.path() + "/seal");
     Begin();
     for (int at = 0; at < 6; ++at) AddRow();
     EXPECT_TRUE(sealer_->Seal().ok());
     for (int at = 0; at < 4; ++at) AddRow();
   }
-  ~Sealing() override {
-    End();
-    fs::remove_all(folder_);
-  }
+  ~Sealing() override { End(); }
 
-  std::string Store() const { return folder_ + "/sluice.db"; }
-  std::string Copy() const { return folder_ + "/copy/seals.jsonl"; }
+  std::string Store() const { return folder_.path() + "/sluice.db"; }
+  std::string Copy() const { return folder_.path() + "/copy/seals.jsonl"; }
   void Begin() {
-    fs::create_directories(folder_ + "/copy");
+    fs::create_directories(folder_.path() + "/copy");
     store_ = store::OpenSqliteStore({Store(), "testhost", &clock_, ""}).value();
     sealer_ = std::make_unique<Sealer>(store_.get(), key_, &clock_, Copy());
   }
@@ -115,7 +111,7 @@ class Sealing : public ::testing::Test {
     EXPECT_EQ(sealer_->State().sealed_row, sealer_->State().last_row);
   }
 
-  std::string folder_;
+  base::TemporaryFolder folder_;
   base::FakeClock clock_{absl::FromUnixNanos(1795487400123456789)};
   std::shared_ptr<const audit::SealKey> key_;
   std::unique_ptr<store::Store> store_;
@@ -178,12 +174,12 @@ TEST_F(Sealing, TheWholeLogCutOffWithItsSeals) {
 
 TEST_F(Sealing, TheStoreOfYesterday) {
   End();
-  fs::copy(Store(), folder_ + "/yesterday");
+  fs::copy(Store(), folder_.path() + "/yesterday");
   Begin();
   for (int at = 0; at < 5; ++at) AddRow();
   ASSERT_TRUE(sealer_->Seal().ok());
   End();
-  fs::copy(folder_ + "/yesterday", Store(), fs::copy_options::overwrite_existing);
+  fs::copy(folder_.path() + "/yesterday", Store(), fs::copy_options::overwrite_existing);
   for (const char* suffix : {"-wal", "-shm"}) fs::remove(Store() + suffix);
   Begin();
   ExpectRefusedUntilAccepted("rows 11 to 15 are missing, which the seal of");
@@ -202,18 +198,18 @@ TEST_F(Sealing, AChangedSealIsMadeGoodByItsCopy) {
 }
 
 TEST_F(Sealing, AnotherKeyThanTheOneThatSealed) {
-  key_ = *audit::SealKey::LoadOrCreate(folder_ + "/new");
+  key_ = *audit::SealKey::LoadOrCreate(folder_.path() + "/new");
   End();
   Begin();
   ExpectRefusedUntilAccepted("the seals over row 6 are by key");
 }
 
 TEST_F(Sealing, ACopyThatCannotBeWrittenIsSaidAndMendedLater) {
-  fs::remove_all(folder_ + "/copy");
+  fs::remove_all(folder_.path() + "/copy");
   EXPECT_TRUE(sealer_->Seal().ok());
   EXPECT_THAT(sealer_->State().copy_problem, HasSubstr("/copy/seals.jsonl, cannot be written"));
   EXPECT_EQ(Seals(), 2);
-  fs::create_directories(folder_ + "/copy");
+  fs::create_directories(folder_.path() + "/copy");
   EXPECT_TRUE(sealer_->Check().ok());
   EXPECT_EQ(sealer_->State().copy_problem, "");
   EXPECT_THAT(*SealCopy(Copy()).Read(), SizeIs(2));

@@ -16,6 +16,7 @@
 #include "host/audit/chain.h"
 #include "host/audit/export.h"
 #include "host/audit/seal.h"
+#include "host/base/testing/temporary_folder.h"
 
 namespace sluice::audit {
 namespace {
@@ -53,14 +54,9 @@ RowReader ReaderOf(const std::vector<Row>& rows) {
 
 class SealKeyTest : public ::testing::Test {
  protected:
-  SealKeyTest() {
-    std::string pattern = absl::StrCat(::testing::TempDir(), "audit.XXXXXX");
-    folder_ = mkdtemp(pattern.data());
-    key_ = *SealKey::LoadOrCreate(absl::StrCat(folder_, "/seal"));
-  }
-  ~SealKeyTest() override { std::filesystem::remove_all(folder_); }
+  SealKeyTest() { key_ = *SealKey::LoadOrCreate(absl::StrCat(folder_.path(), "/seal")); }
 
-  std::string folder_;
+  base::TemporaryFolder folder_;
   std::shared_ptr<const SealKey> key_;
 };
 
@@ -133,12 +129,12 @@ TEST(ChainTest, EveryKindOfDamageIsNamed) {
 
 TEST_F(SealKeyTest, AKeyIsMadeOnceForItsOwnerWithThePublicHalfBesideIt) {
   struct stat status;
-  ASSERT_EQ(stat(absl::StrCat(folder_, "/seal").c_str(), &status), 0);
+  ASSERT_EQ(stat(absl::StrCat(folder_.path(), "/seal").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
-  EXPECT_TRUE(std::filesystem::exists(absl::StrCat(folder_, "/seal.pub")));
-  EXPECT_EQ((*SealKey::LoadOrCreate(absl::StrCat(folder_, "/seal")))->id(), key_->id());
-  chmod(absl::StrCat(folder_, "/seal").c_str(), 0640);
-  EXPECT_THAT(std::string(SealKey::LoadOrCreate(absl::StrCat(folder_, "/seal")).status().message()),
+  EXPECT_TRUE(std::filesystem::exists(absl::StrCat(folder_.path(), "/seal.pub")));
+  EXPECT_EQ((*SealKey::LoadOrCreate(absl::StrCat(folder_.path(), "/seal")))->id(), key_->id());
+  chmod(absl::StrCat(folder_.path(), "/seal").c_str(), 0640);
+  EXPECT_THAT(std::string(SealKey::LoadOrCreate(absl::StrCat(folder_.path(), "/seal")).status().message()),
               HasSubstr("run chmod 600"));
 }
 

@@ -15,6 +15,7 @@
 #include "gtest/gtest.h"
 #include "host/audit/export.h"
 #include "host/audit/verify.h"
+#include "host/base/testing/temporary_folder.h"
 
 namespace sluice::audit {
 namespace {
@@ -27,15 +28,12 @@ const absl::Time kTime = absl::FromUnixNanos(1795487400123456789);
 class Checking : public ::testing::Test {
  protected:
   Checking() {
-    std::string pattern = absl::StrCat(::testing::TempDir(), "check.XXXXXX");
-    folder_ = mkdtemp(pattern.data());
-    key_ = *SealKey::LoadOrCreate(absl::StrCat(folder_, "/seal"));
+    key_ = *SealKey::LoadOrCreate(absl::StrCat(folder_.path(), "/seal"));
     for (int at = 1; at <= 9; ++at) {
       AddRow();
       if (at % 3 == 0) SealHead();
     }
   }
-  ~Checking() override { std::filesystem::remove_all(folder_); }
 
   void AddEntry(const Entry& entry) {
     rows_.push_back(rows_.empty() ? MakeRow(1, GenesisHash(), entry)
@@ -140,7 +138,7 @@ class Checking : public ::testing::Test {
     rows_ = rows;
   }
 
-  std::string folder_;
+  base::TemporaryFolder folder_;
   std::shared_ptr<const SealKey> key_;
   std::vector<Row> rows_;
   std::vector<Seal> seals_;
@@ -281,7 +279,7 @@ TEST_F(Checking, AGoodSealOfTheCopyStandsInForAChangedOne) {
 }
 
 TEST_F(Checking, ALogThatAForgerWroteAnewAndSealedWithAKeyOfHis) {
-  const auto forged = *SealKey::LoadOrCreate(absl::StrCat(folder_, "/forged"));
+  const auto forged = *SealKey::LoadOrCreate(absl::StrCat(folder_.path(), "/forged"));
   Garble(rows_[0]);
   HashAgain(0);
   seals_ = {*SignSeal(*forged, 9, rows_[8].hash, kTime)};
@@ -293,7 +291,7 @@ TEST_F(Checking, ANewKeyOfTheHostIsAcceptedByNameAndSoAreItsOlderSealsAndAccepta
   Garble(rows_[4]);
   AcceptAll();
   const auto old_key = key_;
-  key_ = *SealKey::LoadOrCreate(absl::StrCat(folder_, "/new"));
+  key_ = *SealKey::LoadOrCreate(absl::StrCat(folder_.path(), "/new"));
   EXPECT_THAT(Found(), HasSubstr("row 5 was changed"));
   ASSERT_THAT(Judge().open, SizeIs(2));
   EXPECT_EQ(Judge().open[1].what, absl::StrCat("the seals over rows 3 to 9 are by key ", old_key->id(),
@@ -308,7 +306,7 @@ TEST_F(Checking, ANewKeyOfTheHostIsAcceptedByNameAndSoAreItsOlderSealsAndAccepta
 
 TEST_F(Checking, AnAcceptanceThatTheKeyDidNotSignAcceptsNothing) {
   Garble(rows_[4]);
-  const auto forged = *SealKey::LoadOrCreate(absl::StrCat(folder_, "/forged"));
+  const auto forged = *SealKey::LoadOrCreate(absl::StrCat(folder_.path(), "/forged"));
   const Finding finding = Judge().open[0];
   const Entry good = *AcceptFinding(finding, "user:alice", "why", kTime, *key_);
   Entry other = good;

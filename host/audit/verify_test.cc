@@ -19,6 +19,7 @@
 #include "host/audit/chain.h"
 #include "host/audit/export.h"
 #include "host/audit/seal.h"
+#include "host/base/testing/temporary_folder.h"
 
 namespace sluice::audit {
 namespace {
@@ -32,15 +33,12 @@ using ::testing::StartsWith;
 class Verifying : public ::testing::Test {
  protected:
   Verifying() {
-    std::string pattern = absl::StrCat(::testing::TempDir(), "verify.XXXXXX");
-    folder_ = mkdtemp(pattern.data());
-    key_ = *SealKey::LoadOrCreate(absl::StrCat(folder_, "/seal"));
+    key_ = *SealKey::LoadOrCreate(absl::StrCat(folder_.path(), "/seal"));
     for (int at = 1; at <= 8; ++at) {
       AddRow();
       if (at == 3 || at == 6) AddSeal(at);
     }
   }
-  ~Verifying() override { std::filesystem::remove_all(folder_); }
 
   void AddRow() {
     const int64_t at = static_cast<int64_t>(rows_.size()) + 1;
@@ -99,7 +97,7 @@ class Verifying : public ::testing::Test {
   std::vector<std::string> Lines() { return absl::StrSplit(Exported(), '\n'); }
   static std::string Joined(const std::vector<std::string>& lines) { return absl::StrJoin(lines, "\n"); }
 
-  std::string folder_;
+  base::TemporaryFolder folder_;
   std::shared_ptr<const SealKey> key_;
   std::vector<Row> rows_;
   std::vector<Seal> seals_;
@@ -227,7 +225,7 @@ TEST_F(Verifying, ARemovedSealIsSeen) {
 }
 
 TEST_F(Verifying, AForgersOwnKeyIsNotTheOneThatWasGiven) {
-  const auto forger = *SealKey::LoadOrCreate(absl::StrCat(folder_, "/forged"));
+  const auto forger = *SealKey::LoadOrCreate(absl::StrCat(folder_.path(), "/forged"));
   rows_[0].json = absl::StrReplaceAll(rows_[0].json, {{"operation.create", "operation.delete"}});
   HashAgain(0);
   seals_ = {*SignSeal(*forger, 8, rows_[7].hash, absl::FromUnixSeconds(1795490000))};
@@ -245,11 +243,12 @@ TEST_F(Verifying, TheProgramSaysOneLineAndEndsWithItsCode) {
     code = WEXITSTATUS(pclose(pipe));
     return std::string(text, size);
   };
-  const std::string file = absl::StrCat(folder_, "/log.jsonl");
+  const std::string file = absl::StrCat(folder_.path(), "/log.jsonl");
   std::ofstream(file) << Exported();
   int code = -1;
-  EXPECT_THAT(run(absl::StrCat(file, " --public-key ", folder_, "/seal.pub --at-least 8 --head ", rows_[2].hash), code),
-              HasSubstr(": unbroken\n"));
+  EXPECT_THAT(
+      run(absl::StrCat(file, " --public-key ", folder_.path(), "/seal.pub --at-least 8 --head ", rows_[2].hash), code),
+      HasSubstr(": unbroken\n"));
   EXPECT_EQ(code, 0);
   std::string text = Exported();
   text[text.size() / 2] ^= 1;

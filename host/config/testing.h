@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "host/base/testing/temporary_folder.h"
 #include "host/config/load.h"
 
 namespace sluice::config::testing {
@@ -169,9 +170,7 @@ class FakeSchemas final : public Schemas {
 class SecretsFolder {
  public:
   SecretsFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "sluice-config-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-    std::filesystem::create_directory(path_ + "/secrets");
+    std::filesystem::create_directory(path() + "/secrets");
     Write("ad", "correct horse\n", 0600);
     Write("open", "correct horse\n", 0644);
     Write("grouped", "correct horse\n", 0640);
@@ -190,17 +189,16 @@ class SecretsFolder {
     setenv("SLUICE_TEST_SHORT", "abc", 1);
     unsetenv("SLUICE_TEST_MISSING");
   }
-  ~SecretsFolder() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return folder_.path(); }
 
   void Write(const std::string& name, const std::string& content, int mode) {
-    const std::string path = absl::StrCat(path_, "/secrets/", name);
-    std::ofstream(path) << content;
-    std::filesystem::permissions(path, static_cast<std::filesystem::perms>(mode));
+    const std::string file = absl::StrCat(path(), "/secrets/", name);
+    std::ofstream(file) << content;
+    std::filesystem::permissions(file, static_cast<std::filesystem::perms>(mode));
   }
 
  private:
-  std::string path_;
+  base::TemporaryFolder folder_;
 };
 
 // The files of a folder of tests/data/configuration.

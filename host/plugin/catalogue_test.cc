@@ -22,7 +22,7 @@ class CatalogueTest : public ::testing::Test {
   std::string Error(const std::string& connector) const {
     return std::string(Catalogue::Read({root_.path()}).Find(connector).status().message());
   }
-  TemporaryDirectory root_;
+  base::TemporaryFolder root_;
 };
 
 TEST_F(CatalogueTest, TheNewestVersionThatMatchesIsTaken) {

@@ -114,7 +114,7 @@ class PluginProcessTest : public ::testing::Test {
   }
   bool Exists(int pid) { return kill(pid, 0) == 0; }
 
-  TemporaryDirectory root_;
+  base::TemporaryFolder root_;
   std::unique_ptr<base::Clock> clock_ = base::SystemClock();
   RouterOptions options_;
   std::unique_ptr<Router> router_;

@@ -94,7 +94,7 @@ class PluginSdkTest : public ::testing::Test {
     return sink;
   }
 
-  TemporaryDirectory root_;
+  base::TemporaryFolder root_;
   std::unique_ptr<base::Clock> clock_ = base::SystemClock();
   std::unique_ptr<Router> router_;
 };

@@ -114,7 +114,7 @@ class PluginStreamsTest : public ::testing::Test {
     return operation;
   }
 
-  TemporaryDirectory root_;
+  base::TemporaryFolder root_;
   std::unique_ptr<base::Clock> clock_ = base::SystemClock();
   std::unique_ptr<Router> router_;
 };

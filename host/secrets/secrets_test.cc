@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "host/base/testing/temporary_folder.h"
 #include "host/secrets/password.h"
 #include "host/secrets/resolve.h"
 #include "host/secrets/secret_string.h"
@@ -31,20 +32,16 @@ constexpr char kValue[] = "Geheim-4711";
 
 class Secrets : public ::testing::Test {
  protected:
-  Secrets() {
-    std::string pattern = absl::StrCat(::testing::TempDir(), "secrets.XXXXXX");
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~Secrets() override { std::filesystem::remove_all(folder_); }
+  Secrets() {}
 
-  std::string Path(const std::string& name) const { return absl::StrCat(folder_, "/", name); }
+  std::string Path(const std::string& name) const { return absl::StrCat(folder_.path(), "/", name); }
   std::string File(const std::string& name, absl::string_view contents, mode_t mode = 0600) const {
     std::ofstream(Path(name), std::ios::binary) << contents;
     chmod(Path(name).c_str(), mode);
     return Path(name);
   }
 
-  std::string folder_;
+  base::TemporaryFolder folder_;
 };
 
 // What a message says, and that it says no secret.
@@ -103,7 +100,7 @@ TEST_F(Secrets, AFileThatOthersCanReadIsRefusedWithTheRemedy) {
   ExpectRefused(ResolveFile(File("all", kValue, 0604)), absl::StatusCode::kFailedPrecondition, "by everybody");
   ExpectRefused(ResolveFile(File("changed", kValue, 0620)), absl::StatusCode::kFailedPrecondition, "can be changed by");
   ExpectRefused(ResolveFile(Path("missing")), absl::StatusCode::kNotFound, "does not exist");
-  ExpectRefused(ResolveFile(folder_), absl::StatusCode::kInvalidArgument, "is not a file");
+  ExpectRefused(ResolveFile(folder_.path()), absl::StatusCode::kInvalidArgument, "is not a file");
   ExpectRefused(ResolveFile("relative"), absl::StatusCode::kInvalidArgument, "whole path");
 }
 

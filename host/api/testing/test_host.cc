@@ -81,10 +81,8 @@ TestHost::TestHost()
       school_(std::make_unique<FakeSystem>("school", SchoolSchema())),
       directory_(std::make_unique<FakeSystem>("ad", DirectorySchema())),
       vault_(std::make_unique<Vault>()) {
-  std::string pattern = (std::filesystem::temp_directory_path() / "sluice-host-XXXXXX").string();
-  root_ = mkdtemp(pattern.data());
-  folder_ = root_ + "/school";
-  socket_ = root_ + "/s.sock";
+  folder_ = root_.path() + "/school";
+  socket_ = root_.path() + "/s.sock";
   setenv("SLUICE_TEST_KEY", "key", 1);
   setenv("SLUICE_TEST_PASSWORD", "password", 1);
   WriteConfiguration();
@@ -102,7 +100,7 @@ TestHost::TestHost()
                    {"sAMAccountName", core::Value::Text("s.bakker")}});
   directory_->Add("account", "account-2", {{"cn", core::Value::Text("Administrator")}});
   store::SqliteOptions options;
-  options.path = root_ + "/sluice.db";
+  options.path = root_.path() + "/sluice.db";
   options.clock = &clock_;
   store_ = store::OpenSqliteStore(options).value();
   const config::LoadResult loaded = config::Load(folder_, packages_, nullptr);
@@ -111,8 +109,8 @@ TestHost::TestHost()
     std::abort();
   }
   running_ = loaded.configuration;
-  sealer_ = std::make_unique<app::Sealer>(store_.get(), audit::SealKey::LoadOrCreate(root_ + "/seal").value(), &clock_,
-                                          root_ + "/seals.jsonl");
+  sealer_ = std::make_unique<app::Sealer>(store_.get(), audit::SealKey::LoadOrCreate(root_.path() + "/seal").value(),
+                                          &clock_, root_.path() + "/seals.jsonl");
   pool_ = std::make_unique<base::Pool>(8);
   engine::Context context;
   context.store = store_.get();
@@ -141,7 +139,6 @@ TestHost::~TestHost() {
   engine_.reset();
   sealer_.reset();
   store_.reset();
-  std::filesystem::remove_all(root_);
 }
 
 void TestHost::WriteFile(const std::string& path, const std::string& content) {
@@ -258,7 +255,7 @@ absl::Status TestHost::StartPlugin(const std::string& system) {
 }
 
 void TestHost::EditStore(const std::string& sql) {
-  const absl::Status status = store::Database::Open({root_ + "/sluice.db", true, ""}).value()->RunScript(sql);
+  const absl::Status status = store::Database::Open({root_.path() + "/sluice.db", true, ""}).value()->RunScript(sql);
   if (!status.ok()) std::abort();
 }
 

@@ -15,6 +15,7 @@
 #include "host/app/sealer.h"
 #include "host/base/clock.h"
 #include "host/base/pool.h"
+#include "host/base/testing/temporary_folder.h"
 #include "host/config/testing.h"
 #include "host/engine/engine.h"
 
@@ -68,7 +69,8 @@ class TestHost final : public Administration, public engine::Connectors {
   void WriteConfiguration();
   std::shared_ptr<const core::Configuration> Running() const;
 
-  std::string root_, folder_, socket_;
+  base::TemporaryFolder root_;
+  std::string folder_, socket_;
   base::FakeClock clock_;
   config::testing::FakePackages packages_;
   std::unique_ptr<FakeSystem> school_, directory_;

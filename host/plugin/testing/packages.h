@@ -9,25 +9,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "host/base/testing/temporary_folder.h"
 
 namespace sluice::plugin {
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "sluice.XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) abort();
-    path_ = name;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 inline std::string BinaryDirectory() {
   const char* directory = getenv("SLUICE_BINARY_DIR");

@@ -268,7 +268,7 @@ TEST_F(Failing, AFileThatCannotBeWrittenIsRefusedAtOpening) {
   Open();
   store_.reset();
   chmod(Path().c_str(), 0444);
-  chmod(folder_.c_str(), 0777);
+  chmod(folder_.path().c_str(), 0777);
   chmod(absl::StrCat(Path(), ".lock").c_str(), 0666);
   const int status = InChild([&] {
     if (getuid() == 0 && setuid(65534) != 0) _exit(2);

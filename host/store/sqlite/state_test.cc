@@ -288,7 +288,7 @@ TEST_F(InStore, SealsAreKeptAndMadeOverTheStoredChain) {
   Commit commit;
   commit.audit = {MakeEntry("a"), MakeEntry("b")};
   Write(commit);
-  const auto key = *audit::SealKey::LoadOrCreate(absl::StrCat(folder_, "/seal"));
+  const auto key = *audit::SealKey::LoadOrCreate(absl::StrCat(folder_.path(), "/seal"));
   const auto read = [&](int64_t from, int limit) { return store_->LoadAudit(from, limit); };
   const auto judge = [&] { return audit::CheckLog(read, *store_->LoadSeals(), key->id())->Judge(); };
   const auto seal = audit::MakeSeal(judge(), *key, kNow);

@@ -16,6 +16,7 @@
 #include "absl/strings/str_format.h"
 #include "gtest/gtest.h"
 #include "host/base/clock.h"
+#include "host/base/testing/temporary_folder.h"
 #include "host/store/sqlite/sqlite_store.h"
 
 namespace sluice::store {
@@ -25,16 +26,10 @@ inline const absl::Time kNow = absl::FromUnixMicros(1795487400123456);
 
 class StoreFixture : public ::testing::Test {
  protected:
-  StoreFixture() {
-    std::string pattern = absl::StrCat(::testing::TempDir(), "store.XXXXXX");
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~StoreFixture() override {
-    store_.reset();
-    std::filesystem::remove_all(folder_);
-  }
+  StoreFixture() {}
+  ~StoreFixture() override { store_.reset(); }
 
-  std::string Path() const { return absl::StrCat(folder_, "/store.db"); }
+  std::string Path() const { return absl::StrCat(folder_.path(), "/store.db"); }
   absl::StatusOr<std::unique_ptr<Store>> TryOpen(const std::string& vfs = "") {
     return OpenSqliteStore({Path(), "testhost", &clock_, vfs});
   }
@@ -56,13 +51,13 @@ class StoreFixture : public ::testing::Test {
   // Of the folder: file, log and all.
   int64_t BytesOnDisk() const {
     int64_t size = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
       size += static_cast<int64_t>(entry.file_size());
     }
     return size;
   }
 
-  std::string folder_;
+  base::TemporaryFolder folder_;
   base::FakeClock clock_{kNow};
   std::unique_ptr<Store> store_;
 };

@@ -84,7 +84,7 @@ absl::Status App::Build() {
                      {{"reason", std::string(recovery.status().message())}});
   }
   ASSIGN_OR_RETURN(server_, api::Server::Start(options_.socket, engine_.get(), this));
-  SealSometimes(absl::ZeroDuration());
+  SealSometimes(timers_.get(), pool_.get(), absl::ZeroDuration());
   return absl::OkStatus();
 }
 
@@ -108,7 +108,7 @@ engine::Context App::MakeContext() {
   context.configuration = [this] { return Running(); };
   context.plugin_name = [this](const std::string& system) { return PluginName(system); };
   context.parse_condition = [](const std::string& text) { return config::ParseCondition(text); };
-  context.post = [this](std::function<void()> task) { pool_->Run(std::move(task)); };
+  context.post = [pool = pool_.get()](std::function<void()> task) { pool->Run(std::move(task)); };
   context.host_id = HostId();
   return context;
 }
@@ -253,15 +253,16 @@ std::string App::PluginName(const std::string& system) {
 }
 
 // Often, so that little can be rewritten unseen; nothing happens when there is no new row.
-void App::SealSometimes(absl::Duration after) {
-  timers_->RunAfter(after, [this] {
-    pool_->Run([this] {
+// What runs while timers or pool end may still ask them for more: by pointers of its own, as ours are null by then.
+void App::SealSometimes(base::Executor* timers, base::Pool* pool, absl::Duration after) {
+  timers->RunAfter(after, [this, timers, pool] {
+    pool->Run([this] {
       const absl::Status status = sealer_->Seal();
       if (!status.ok() && !absl::IsDataLoss(status) && !absl::IsCancelled(status)) {
         base::LogError("the audit log was not sealed", {{"error", std::string(status.message())}});
       }
     });
-    SealSometimes(kSealEvery);
+    SealSometimes(timers, pool, kSealEvery);
   });
 }
 

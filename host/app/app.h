@@ -64,7 +64,7 @@ class App final : public api::Administration {
   std::shared_ptr<const core::Configuration> Running() const;
   absl::Status Reconfigure(const core::Configuration& configuration);
   std::string PluginName(const std::string& system);
-  void SealSometimes(absl::Duration after);
+  void SealSometimes(base::Executor* timers, base::Pool* pool, absl::Duration after);
 
   const Options options_;
   mutable absl::Mutex mutex_;

@@ -111,5 +111,14 @@ TEST(CrashPoints, AnOrdinaryHostCannotBeMadeToDieThere) {
   school.ExpectAllIsRight();
 }
 
+// What was begun at the start, as the first seal, may be under way still.
+TEST(EndingTest, AHostThatIsToldToEndAsSoonAsItIsReadyEndsInOrder) {
+  SmallSchool school;
+  for (int i = 0; i < 40; ++i) {
+    school.host().Stop();
+    school.host().Start();
+  }
+}
+
 }  // namespace
 }  // namespace sluice::integration

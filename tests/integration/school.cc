@@ -140,7 +140,9 @@ bool Host::AwaitEnd(int seconds) {
 void Host::Stop() {
   process_->Signal(SIGTERM);
   const auto end = process_->WaitForEnd(absl::Seconds(30));
-  EXPECT_TRUE(end.has_value() && !end->by_signal && end->number == 0) << "sluiced did not end in order";
+  EXPECT_TRUE(end.has_value() && !end->by_signal && end->number == 0)
+      << "sluiced did not end in order: "
+      << (!end ? "it runs on" : absl::StrCat(end->by_signal ? "signal " : "code ", end->number));
   if (!end) process_->Signal(SIGKILL);
   process_->Reap();
   process_.reset();

@@ -13,7 +13,6 @@ absl::CivilDay Calendar::Today() const {
 absl::StatusOr<absl::CivilDay> Calendar::AcceptedToday() const {
   const absl::CivilDay today = Today();
   ASSIGN_OR_RETURN(const std::optional<absl::CivilDay> last, context_.store->LoadAsOf());
-  if (last && *last == today) return today;
   store::Commit commit;
   const std::string date = absl::FormatCivilTime(today);
   const std::string id = base::UuidOf({"block", kHostSystem, kClockKind, date});
@@ -27,6 +26,7 @@ absl::StatusOr<absl::CivilDay> Calendar::AcceptedToday() const {
     known.state = "gone";
     commit.blocks.push_back(std::move(known));
   }
+  if (last && *last == today && commit.blocks.empty()) return today;
   if (!is_jump) {
     commit.as_of = today;
     RETURN_IF_ERROR(context_.store->Write(commit));

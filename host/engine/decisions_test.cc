@@ -1,4 +1,4 @@
-// What people decide: blocks and what an approval covers, the date, activation, exclusions.
+// What people decide: blocks and what an approval covers, activation, exclusions.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -177,68 +177,6 @@ TEST_F(Blocks, ADecisionNeedsAReasonAndIsAudited) {
   EXPECT_EQ(row["action"], "block.approved");
   EXPECT_EQ(row["actor"], "user:alice");
   EXPECT_EQ(row["reason"], "as the test says");
-}
-
-TEST(Date, TheFirstStartTakesTheDateAndTwoDaysLaterIsFine) {
-  School school;
-  EXPECT_EQ(school.engine->calendar().AcceptedToday().value(), absl::CivilDay(2026, 11, 24));
-  school.SetDay(absl::CivilDay(2026, 11, 26));
-  EXPECT_EQ(school.engine->calendar().AcceptedToday().value(), absl::CivilDay(2026, 11, 26));
-  EXPECT_EQ(school.store->LoadAsOf().value(), absl::CivilDay(2026, 11, 26));
-}
-
-TEST(Date, AJumpOrAStepBackWaitsAndNothingIsReadOrChanged) {
-  School school;
-  school.world.AddPupil("1", "Noor", "Zwaluw");
-  school.Save();
-  for (const absl::CivilDay day : {absl::CivilDay(2026, 11, 27), absl::CivilDay(2026, 11, 23)}) {
-    school.SetDay(day);
-    EXPECT_EQ(school.Enforce().state, "refused");
-    EXPECT_THAT(school.Import().summary, HasSubstr("nothing is read or changed until somebody looks"));
-    EXPECT_FALSE(school.engine->MakePlan(school.alice).ok());
-    const std::vector<store::BlockRecord> blocks = school.store->LoadBlocks().value();
-    ASSERT_THAT(blocks, SizeIs(1));  // Of this date; the one before is gone.
-    EXPECT_EQ(blocks[0].detail, absl::FormatCivilTime(day));
-  }
-  EXPECT_THAT(school.ad->sent(), IsEmpty());
-  school.SetDay(absl::CivilDay(2026, 11, 25));
-  EXPECT_EQ(school.Enforce().state, "succeeded");
-  EXPECT_THAT(school.store->LoadBlocks().value(), IsEmpty());
-}
-
-TEST(Date, AnApprovalAcceptsThatDateAndNoOther) {
-  School school;
-  school.SetDay(absl::CivilDay(2027, 8, 1));
-  EXPECT_FALSE(school.engine->calendar().AcceptedToday().ok());
-  const std::string block = school.store->LoadBlocks().value().at(0).id;
-  school.SetDay(absl::CivilDay(2027, 8, 9));
-  const auto other = school.engine->Decide(school.alice, block, true);
-  EXPECT_TRUE(absl::IsFailedPrecondition(other.status()));
-  EXPECT_THAT(other.status().message(), HasSubstr("this block is about 2027-08-01"));
-  school.SetDay(absl::CivilDay(2027, 8, 1));
-  EXPECT_TRUE(school.engine->Decide(school.alice, block, true).ok());
-  EXPECT_EQ(school.engine->calendar().AcceptedToday().value(), absl::CivilDay(2027, 8, 1));
-  EXPECT_THAT(school.store->LoadBlocks().value(), IsEmpty());
-  EXPECT_THAT(school.State().approvals, IsEmpty());
-  school.SetDay(absl::CivilDay(2027, 8, 4));
-  EXPECT_FALSE(school.engine->calendar().AcceptedToday().ok());
-}
-
-TEST(Date, IsTheSchoolsDayAlsoWhenTheClockChanges) {
-  School school;
-  const auto on = [&](const char* utc) {
-    absl::Time time;
-    std::string error;
-    EXPECT_TRUE(absl::ParseTime(absl::RFC3339_full, utc, &time, &error)) << error;
-    school.clock.Set(time);
-    return school.engine->calendar().Today();
-  };
-  EXPECT_EQ(on("2026-10-24T21:59:59Z"), absl::CivilDay(2026, 10, 24));  // Summer time, +2.
-  EXPECT_EQ(on("2026-10-24T22:00:00Z"), absl::CivilDay(2026, 10, 25));
-  EXPECT_EQ(on("2026-10-25T22:59:59Z"), absl::CivilDay(2026, 10, 25));  // A day of 25 hours.
-  EXPECT_EQ(on("2026-10-25T23:00:00Z"), absl::CivilDay(2026, 10, 26));
-  EXPECT_EQ(on("2027-03-28T21:59:59Z"), absl::CivilDay(2027, 3, 28));  // A day of 23 hours.
-  EXPECT_EQ(on("2027-03-28T22:00:00Z"), absl::CivilDay(2027, 3, 29));
 }
 
 TEST(Activation, ATargetObservesUntilItIsActivatedForSomeAndThenForAll) {

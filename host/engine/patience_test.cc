@@ -123,7 +123,8 @@ TEST(Patience, AnImportAndTheEndOfARunWaitForTheStoreToo) {
   school.store->Refuse(3, [](const store::Commit& commit) { return commit.run && commit.run->ended; });
   const store::Run run = school.Enforce();
   ExpectAllDone(school, run, 2);
-  for (const store::Run& stored : school.store->LoadRuns(100).value()) EXPECT_NE(stored.state, "running");
+  const auto runs = school.store->LoadRuns(100);
+  for (const store::Run& stored : runs.value()) EXPECT_NE(stored.state, "running");
 }
 
 TEST(Patience, AStoreThatFailsAtAnySingleWriteOrSyncLosesNothingAndSendsNothingTwice) {

@@ -12,6 +12,7 @@ import time
 import accounts
 import board
 import evaluation
+import goplugin
 import homemade
 import imports
 from stage import Failed, Stage
@@ -23,6 +24,7 @@ BENCHES = {
     "import": imports.against_curl,
     "evaluation": evaluation.of_everybody,
     "board": board.of_a_hundred_thousand,
+    "goplugin": goplugin.against_goplugin,
 }
 COLUMNS = ["name", "ours", "peer", "ratio", "goal", "verdict"]
 

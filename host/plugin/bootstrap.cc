@@ -14,13 +14,18 @@ namespace v1 = connector::v1;
 
 constexpr size_t kMaxReasonBytes = 500;
 
-std::string EncodeRequest(const ProcessOptions& options, const std::string& launch_id) {
+std::string EncodeRequest(const ProcessOptions& options, const std::string& launch_id, const ListenPlace* listen) {
   v1::BootstrapRequest request;
   request.set_min_protocol(wire::kMinProtocol);
   request.set_max_protocol(wire::kMaxProtocol);
   request.set_host_version(options.host_version);
   request.set_launch_id(launch_id);
   request.add_transports()->mutable_inherited()->set_fd(wire::kTransportFd);
+  if (listen != nullptr) {
+    v1::ListenSocket* socket = request.add_transports()->mutable_listen();
+    socket->set_path(listen->path());
+    socket->set_host_certificate(listen->identity().certificate_der);
+  }
   request.set_work_dir(options.work_dir);
   request.mutable_limits()->set_max_message_bytes(wire::kMaxMessageBytes);
   request.mutable_limits()->set_max_batch_records(wire::kMaxBatchRecords);
@@ -30,10 +35,12 @@ std::string EncodeRequest(const ProcessOptions& options, const std::string& laun
 
 }  // namespace
 
-Bootstrap::Bootstrap(const Package& package, const ProcessOptions& options, const std::string& launch_id)
+Bootstrap::Bootstrap(const Package& package, const ProcessOptions& options, const std::string& launch_id,
+                     const ListenPlace* listen)
     : package_(package),
       options_(options),
-      request_(EncodeRequest(options, launch_id)),
+      listen_(listen),
+      request_(EncodeRequest(options, launch_id, listen)),
       decoder_(wire::kMaxBootstrapBytes),
       deadline_(std::min(options.start_deadline, options.start_most)) {}
 
@@ -78,6 +85,19 @@ std::string Bootstrap::Misfit(const std::string& name, const std::string& versio
   return "";
 }
 
+// What is wrong with the transport that it chose; empty: nothing.
+std::string Bootstrap::TakeTransport(const v1::BootstrapReply::Accepted& accepted) {
+  const v1::Transport& transport = accepted.transport();
+  if (transport.has_inherited() && transport.inherited().fd() == wire::kTransportFd) return "";
+  if (!transport.has_listen() || listen_ == nullptr || transport.listen().path() != listen_->path()) {
+    return "wants a transport that was not offered";
+  }
+  auto certificate = CertificateToPem(accepted.plugin_certificate());
+  if (!certificate.ok()) return "listens, and gave no certificate to know it by";
+  plugin_certificate_ = *std::move(certificate);
+  return "";
+}
+
 void Bootstrap::TakeReply(const std::string& payload, absl::Duration now) {
   v1::BootstrapReply reply;
   if (!reply.ParseFromString(payload)) {
@@ -101,9 +121,8 @@ void Bootstrap::TakeReply(const std::string& payload, absl::Duration now) {
   if (std::string misfit = Misfit(accepted.name(), accepted.version(), accepted.protocol()); !misfit.empty()) {
     return End(EndKind::kRefused, std::move(misfit), false);
   }
-  if (accepted.transport().kind_case() != v1::Transport::kInherited ||
-      accepted.transport().inherited().fd() != wire::kTransportFd) {
-    return End(EndKind::kRefused, "wants a transport that was not offered", false);
+  if (std::string misfit = TakeTransport(accepted); !misfit.empty()) {
+    return End(EndKind::kRefused, std::move(misfit), false);
   }
   state_ = State::kAccepted;
 }

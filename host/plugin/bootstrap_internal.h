@@ -10,8 +10,10 @@
 
 #include "absl/strings/string_view.h"
 #include "host/plugin/catalogue.h"
+#include "host/plugin/listen.h"
 #include "host/plugin/process.h"
 #include "sdk/wire/frame.h"
+#include "sluice/connector/v1/bootstrap.pb.h"
 
 namespace sluice::plugin {
 
@@ -19,7 +21,9 @@ class Bootstrap {
  public:
   enum class State { kWaiting, kAccepted, kEnded };
 
-  Bootstrap(const Package& package, const ProcessOptions& options, const std::string& launch_id);
+  // `listen` is null where no socket can be offered; it must outlive this.
+  Bootstrap(const Package& package, const ProcessOptions& options, const std::string& launch_id,
+            const ListenPlace* listen);
 
   // The one frame to send.
   const std::string& request() const { return request_; }
@@ -29,6 +33,8 @@ class Bootstrap {
   void OnEndOfFile();
 
   State state() const { return state_; }
+  // Of a plugin that listens, in PEM; empty: it took the inherited socket.
+  const std::string& plugin_certificate() const { return plugin_certificate_; }
   // While waiting: until when, counted from the start of the process.
   absl::Duration deadline() const { return deadline_; }
   // With kEnded.
@@ -40,10 +46,13 @@ class Bootstrap {
   void TakeReply(const std::string& payload, absl::Duration now);
   void End(EndKind kind, std::string text, bool worth_retrying);
   std::string Misfit(const std::string& name, const std::string& version, uint32_t protocol) const;
+  std::string TakeTransport(const connector::v1::BootstrapReply_Accepted& accepted);
 
   const Package package_;
   const ProcessOptions options_;
+  const ListenPlace* const listen_;
   std::string request_;
+  std::string plugin_certificate_;
   wire::FrameDecoder decoder_;
   State state_ = State::kWaiting;
   absl::Duration deadline_;

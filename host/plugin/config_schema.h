@@ -32,7 +32,7 @@ struct SettingInfo {
   std::optional<int64_t> min, max;
   std::string group, label, help;
   std::string deprecated;           // What to use instead.
-  std::string egress;               // The address that this value opens: "{value}:443".
+  std::vector<std::string> egress;  // The addresses that this value opens: "{value}:443".
   std::vector<SettingInfo> fields;  // Of an object, or of each item of a list.
   std::string when_field;           // Asked for only when that setting has one of these values.
   std::vector<core::Value> when_values;

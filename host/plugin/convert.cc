@@ -225,10 +225,17 @@ absl::Status StatusFromCall(const grpc::Status& status) {
   return engine::FailureToStatus(failure);
 }
 
-v1::ConfigRequest ConfigToProto(const SystemConfig& config, uint32_t schema_version) {
-  v1::ConfigRequest request;
-  request.set_schema_version(schema_version);
-  for (const auto& [name, value] : config.settings) (*request.mutable_settings())[name] = ValueToProto(value);
+v1::Config ConfigToProto(const SystemConfig& config, uint32_t schema_version) {
+  v1::Config proto;
+  proto.set_schema_version(schema_version);
+  for (const auto& [name, value] : config.settings) (*proto.mutable_settings())[name] = ValueToProto(value);
+  return proto;
+}
+
+v1::ValidateConfigRequest ValidateToProto(const SystemConfig& config, uint32_t schema_version) {
+  v1::ValidateConfigRequest request;
+  *request.mutable_config() = ConfigToProto(config, schema_version);
+  for (const auto& [name, value] : config.secrets) request.add_secret_names(name);
   return request;
 }
 
@@ -250,7 +257,7 @@ v1::OpenRequest OpenToProto(const SystemConfig& config, uint32_t schema_version)
   return request;
 }
 
-engine::TestReport TestReportFromProto(const v1::ConfigReply& reply) {
+engine::TestReport TestReportFromProto(const v1::TestReply& reply) {
   engine::TestReport report;
   for (const v1::Diagnostic& diagnostic : reply.diagnostics()) {
     (diagnostic.severity() == v1::Diagnostic::WARNING ? report.warnings : report.errors)
@@ -264,7 +271,7 @@ engine::TestReport TestReportFromProto(const v1::ConfigReply& reply) {
   return report;
 }
 
-engine::SystemSchema SchemaFromProto(const v1::Schema& schema) {
+engine::SystemSchema SchemaFromProto(const v1::GetSchemaReply& schema) {
   engine::SystemSchema result;
   for (const v1::ObjectClass& c : schema.classes()) {
     engine::ClassInfo info;
@@ -395,6 +402,7 @@ engine::TargetResult ResultFromProto(const v1::OperationResult& result) {
   out.provisional_id = result.provisional_id();
   out.object_name = result.object_name();
   for (const v1::Change& change : result.changes()) {
+    if (change.has_object()) continue;  // Of another object: nothing here keeps it yet, and it is not this one's.
     out.changes.push_back({change.attribute(), ValueFromProto(change.before()), ValueFromProto(change.after())});
   }
   out.precondition = result.precondition();

@@ -37,7 +37,7 @@ SettingInfo SettingFromProto(const v1::ConfigField& field, int depth) {
   setting.label = HarmlessText(field.label(), 200);
   setting.help = HarmlessText(field.help(), 1000);
   setting.deprecated = HarmlessText(field.deprecated(), 500);
-  setting.egress = HarmlessText(field.egress(), 500);
+  for (const std::string& address : field.egress()) setting.egress.push_back(HarmlessText(address, 500));
   if (depth < kMaxDepth) {
     for (const v1::ConfigField& inner : field.fields()) setting.fields.push_back(SettingFromProto(inner, depth + 1));
   }
@@ -68,24 +68,35 @@ std::vector<std::string> PathFromProto(const v1::Path& path) {
 
 }  // namespace
 
-ConfigSchema ConfigSchemaFromProto(const v1::ConfigSchema& schema) {
+ConfigSchema ConfigSchemaFromProto(const v1::GetConfigSchemaReply& schema) {
   ConfigSchema result;
   result.version = schema.version();
   for (const v1::ConfigField& field : schema.fields()) result.settings.push_back(SettingFromProto(field, 0));
   return result;
 }
 
-ConfigVerdict ConfigVerdictFromProto(const v1::ConfigReply& reply) {
+namespace {
+
+ConfigVerdict VerdictFrom(const google::protobuf::RepeatedPtrField<v1::Diagnostic>& diagnostics) {
   ConfigVerdict verdict;
-  for (const v1::Diagnostic& diagnostic : reply.diagnostics()) {
+  for (const v1::Diagnostic& diagnostic : diagnostics) {
     std::vector<std::string> path = PathFromProto(diagnostic.path());
     // A connector may say "servers" where the file has it under settings.
     if (!path.empty() && path.front() != "settings" && path.front() != "secrets") path.insert(path.begin(), "settings");
     verdict.problems.push_back(
         {std::move(path), DiagnosticText(diagnostic), diagnostic.severity() == v1::Diagnostic::WARNING});
   }
+  return verdict;
+}
+
+}  // namespace
+
+ConfigVerdict ConfigVerdictFromProto(const v1::ValidateConfigReply& reply) {
+  ConfigVerdict verdict = VerdictFrom(reply.diagnostics());
   for (const auto& [name, value] : reply.migrated()) verdict.migrated[name] = ValueFromProto(value);
   return verdict;
 }
+
+ConfigVerdict ConfigVerdictFromProto(const v1::OpenReply& reply) { return VerdictFrom(reply.diagnostics()); }
 
 }  // namespace sluice::plugin

@@ -32,12 +32,15 @@ engine::Failure FailureFromProto(const connector::v1::Error& error);
 // its own.
 absl::Status StatusFromCall(const grpc::Status& status);
 
-ConfigSchema ConfigSchemaFromProto(const connector::v1::ConfigSchema& schema);
-ConfigVerdict ConfigVerdictFromProto(const connector::v1::ConfigReply& reply);
-connector::v1::ConfigRequest ConfigToProto(const SystemConfig& config, uint32_t schema_version);
+ConfigSchema ConfigSchemaFromProto(const connector::v1::GetConfigSchemaReply& schema);
+ConfigVerdict ConfigVerdictFromProto(const connector::v1::ValidateConfigReply& reply);
+ConfigVerdict ConfigVerdictFromProto(const connector::v1::OpenReply& reply);
+connector::v1::Config ConfigToProto(const SystemConfig& config, uint32_t schema_version);
+// Names of secrets only.
+connector::v1::ValidateConfigRequest ValidateToProto(const SystemConfig& config, uint32_t schema_version);
 connector::v1::OpenRequest OpenToProto(const SystemConfig& config, uint32_t schema_version);
-engine::TestReport TestReportFromProto(const connector::v1::ConfigReply& reply);
-engine::SystemSchema SchemaFromProto(const connector::v1::Schema& schema);
+engine::TestReport TestReportFromProto(const connector::v1::TestReply& reply);
+engine::SystemSchema SchemaFromProto(const connector::v1::GetSchemaReply& schema);
 
 connector::v1::Operation OperationToProto(const engine::TargetOperation& operation);
 engine::TargetResult ResultFromProto(const connector::v1::OperationResult& result);

@@ -50,8 +50,11 @@ absl::Status ImportCheck::Take(const v1::ImportFrame& frame, Given* given) {
       return TakeSchema(frame.schema(), given);
     case v1::ImportFrame::kRecords:
       return TakeRecords(frame.records(), given);
-    case v1::ImportFrame::kDeleted:  // Whoever reads everything learns nothing from it.
-      return CheckIndexes(frame.deleted().object_class(), frame.deleted().scope());
+    case v1::ImportFrame::kDeleted:  // Whoever reads everything learns nothing from it, but for the number.
+      RETURN_IF_ERROR(CheckIndexes(frame.deleted().object_class(), frame.deleted().scope()));
+      deleted_[{frame.deleted().scope(), frame.deleted().object_class()}] +=
+          static_cast<uint64_t>(frame.deleted().ids_size());
+      return absl::OkStatus();
     case v1::ImportFrame::kCheckpoint:  // Every import is a full one; cursors are not kept.
       return CheckIndexes(0, frame.checkpoint().scope());
     case v1::ImportFrame::kDiagnostic:
@@ -184,6 +187,11 @@ absl::Status ImportCheck::TakeScopeEnd(const v1::ImportEnd::ScopeEnd& end, std::
     const uint64_t came = counted == counts_.end() ? 0 : counted->second;
     if (came != c.records()) {
       return Refused(absl::StrCat(c.records(), " records of ", where, " were sent, says its end; ", came, " came"));
+    }
+    const auto gone = deleted_.find({end.scope(), c.object_class()});
+    if ((gone == deleted_.end() ? 0 : gone->second) != c.deleted()) {
+      return Refused(absl::StrCat("its end says that ", c.deleted(), " of ", where, " were deleted, it sent ",
+                                  gone == deleted_.end() ? 0 : gone->second));
     }
     const Class& object_class = classes_[c.object_class()];
     names.insert(object_class.name);

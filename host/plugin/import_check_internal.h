@@ -63,7 +63,8 @@ class ImportCheck {
   bool has_end_ = false;
   connector::v1::StreamSchema schema_;
   std::vector<Class> classes_;
-  std::map<std::pair<uint32_t, uint32_t>, uint64_t> counts_;  // By scope and class.
+  std::map<std::pair<uint32_t, uint32_t>, uint64_t> counts_;   // By scope and class.
+  std::map<std::pair<uint32_t, uint32_t>, uint64_t> deleted_;  // Likewise.
   std::vector<std::pair<std::string, std::string>> scopes_;
   std::vector<core::ClassState> states_;
 };

@@ -114,6 +114,8 @@ TEST(ImportCheckTest, AHalfOrWrongImportIsRefusedWithOneClearLine) {
   twice.mutable_end()->mutable_scopes(1)->set_scope(0);
   v1::ImportFrame end_class = EndFrame(0);
   end_class.mutable_end()->mutable_scopes(0)->mutable_classes(1)->set_object_class(5);
+  v1::ImportFrame deleted;
+  deleted.mutable_deleted()->add_ids("1");
   struct Case {
     std::vector<v1::ImportFrame> frames;
     std::string message;
@@ -130,6 +132,8 @@ TEST(ImportCheckTest, AHalfOrWrongImportIsRefusedWithOneClearLine) {
       {{SchemaFrame(), PersonFrame({""})}, "a record has no id"},
       {{SchemaFrame(), PersonFrame({"1", "2"}), EndFrame(3)},
        "3 records of class \"person\" of scope \"north\" were sent, says its end; 2 came"},
+      {{SchemaFrame(), deleted, EndFrame(0)},
+       "its end says that 0 of class \"person\" of scope \"north\" were deleted, it sent 1"},
       {{SchemaFrame(), no_scope}, "its end says nothing of scope \"south\""},
       {{SchemaFrame(), no_class}, "its end says nothing of class \"group\" of scope \"south\", which was asked for"},
       {{SchemaFrame(), twice}, "its end has scope \"north\" twice"},

@@ -22,7 +22,9 @@ absl::StatusOr<Result> Await(const Call& call) {
 
 absl::StatusOr<std::unique_ptr<OneOff>> OneOff::Start(const Package& package, const SupervisorOptions& options) {
   std::unique_ptr<OneOff> plugin(new OneOff(options));
-  ASSIGN_OR_RETURN(plugin->process_, Process::Start(package, options.process, plugin.get()));
+  ProcessOptions process_options = options.process;
+  process_options.socket_root = options.work_root;
+  ASSIGN_OR_RETURN(plugin->process_, Process::Start(package, process_options, plugin.get()));
   absl::MutexLock lock(&plugin->mutex_);
   // The process ends itself at its start deadline, so this ends.
   plugin->mutex_.Await(absl::Condition(
@@ -32,7 +34,7 @@ absl::StatusOr<std::unique_ptr<OneOff>> OneOff::Start(const Package& package, co
     return absl::UnavailableError(
         absl::StrCat("connector ", package.name, " ", package.version, " ", plugin->end_.text));
   }
-  plugin->session_ = Session::Adopt(plugin->process_->TakeTransport());
+  plugin->session_ = Session::Adopt(plugin->process_->TakeConnection());
   return plugin;
 }
 
@@ -61,7 +63,7 @@ absl::StatusOr<ConfigSchema> OneOff::GetConfigSchema() {
 
 absl::StatusOr<ConfigVerdict> OneOff::ValidateConfig(const SystemConfig& config, uint32_t schema_version) {
   SystemConfig bare = config;
-  bare.secrets.clear();
+  for (auto& [name, value] : bare.secrets) value.clear();  // Their names are all that is asked for.
   return Await<ConfigVerdict>(
       [&](auto done) { session_->ValidateConfig(bare, schema_version, options_.call_deadline, std::move(done)); });
 }

@@ -98,8 +98,9 @@ ProcessEnd EndOf(const base::ExitStatus& status) {
 // The bootstrap exchange on the control descriptor.
 class Process::Greeting {
  public:
-  Greeting(const Package& package, const ProcessOptions& options, const std::string& launch_id)
-      : bootstrap(package, options, launch_id), unsent(bootstrap.request()), started(Executor::Elapsed()) {}
+  Greeting(const Package& package, const ProcessOptions& options, const std::string& launch_id,
+           const ListenPlace* listen)
+      : bootstrap(package, options, launch_id, listen), unsent(bootstrap.request()), started(Executor::Elapsed()) {}
 
   absl::Duration Since() const { return Executor::Elapsed() - started; }
 
@@ -121,6 +122,8 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(const Package& package, 
 }
 
 absl::Status Process::Launch() {
+  // Most plugins adopt the socket, and they shall not fail for want of a place that they do not need.
+  if (auto place = ListenPlace::Make(options_.work_dir, options_.socket_root); place.ok()) listen_ = *std::move(place);
   auto control = SocketPair();
   auto transport = SocketPair();
   auto output = Pipe();
@@ -143,7 +146,7 @@ absl::Status Process::Launch() {
   errors_ = std::move(errors->ours);
   absl::MutexLock lock(&mutex_);
   control_ = std::move(control->ours);
-  transport_ = std::move(transport->ours);
+  connection_.socket = std::move(transport->ours);
   return absl::OkStatus();
 }
 
@@ -153,9 +156,9 @@ Process::~Process() {
   if (thread_.joinable()) thread_.join();
 }
 
-FileDescriptor Process::TakeTransport() {
+Connection Process::TakeConnection() {
   absl::MutexLock lock(&mutex_);
-  return std::move(transport_);
+  return std::move(connection_);
 }
 
 void Process::CloseControl() {
@@ -204,6 +207,14 @@ void Process::Greet(Greeting* greeting) {
   if (greeting->is_settled || greeting->bootstrap.state() == Bootstrap::State::kWaiting) return;
   greeting->is_settled = true;
   if (greeting->bootstrap.state() == Bootstrap::State::kAccepted) {
+    if (!greeting->bootstrap.plugin_certificate().empty()) {
+      absl::MutexLock lock(&mutex_);
+      connection_.socket.Close();
+      connection_.listen_path = listen_->path();
+      connection_.host_certificate = listen_->identity().certificate_pem;
+      connection_.host_key = listen_->identity().key_pem;
+      connection_.plugin_certificate = greeting->bootstrap.plugin_certificate();
+    }
     observer_->OnAccepted();
     return;
   }
@@ -230,7 +241,7 @@ void Process::CheckDeadlines(const Greeting& greeting) {
 }
 
 void Process::Watch() {
-  Greeting greeting(package_, options_, launch_id_);
+  Greeting greeting(package_, options_, launch_id_, listen_.get());
   LineReader output_lines(options_.lines), error_lines(options_.lines);
   int control;
   {

@@ -3,7 +3,7 @@
 // A thread of its own waits for whatever comes first: bytes on stdout, stderr or the control descriptor, the end of the
 // process, a deadline of the start. The observer hears of it on that thread, never under a lock, OnEnd last and exactly
 // once; it must not destroy the Process from there. All other functions are thread-safe. Knows nothing of gRPC: it
-// hands the connection over as a descriptor.
+// hands the connection over as a descriptor, or as the place where the plugin listens.
 //
 // What the child gets: stdin /dev/null, stdout and stderr pipes, control descriptor 3, connection descriptor 4, and an
 // environment of SLUICE_CONTROL_FD, LANG and TZ. The sandbox will be applied between Launch and exec; today there is
@@ -21,6 +21,7 @@
 #include "absl/time/time.h"
 #include "host/base/subprocess.h"
 #include "host/plugin/catalogue.h"
+#include "host/plugin/listen.h"
 #include "host/plugin/log_lines.h"
 
 namespace sluice::plugin {
@@ -55,9 +56,17 @@ struct ProcessOptions {
   absl::Duration refusal_patience = absl::Seconds(1);  // For a process that refused to end by itself.
   std::string language = "C.UTF-8";
   std::string time_zone = "UTC";
-  std::string work_dir;  // The only directory that the plugin may write in; exists. Empty: none.
+  std::string work_dir;          // The only directory that the plugin may write in; exists. Empty: none.
+  std::string socket_root = {};  // Where a private directory for a socket is made, when work_dir is none.
   std::string host_version = "0.1.0";
   LineLimits lines;
+};
+
+// Either a connected socket, or where the plugin listens and what each side shows the other.
+struct Connection {
+  base::FileDescriptor socket;
+  std::string listen_path;                                     // Empty: the socket.
+  std::string host_certificate, host_key, plugin_certificate;  // PEM.
 };
 
 class ProcessObserver {
@@ -82,8 +91,8 @@ class Process {
   pid_t pid() const { return process_->pid(); }
   const std::string& launch_id() const { return launch_id_; }
 
-  // The host's end of the connection, once.
-  base::FileDescriptor TakeTransport();
+  // How to speak to a plugin that was accepted, once.
+  Connection TakeConnection();
   // The plugin sees the end of file and knows that it is to go.
   void CloseControl();
   bool Signal(int signal) { return process_->Signal(signal); }
@@ -108,13 +117,14 @@ class Process {
   const ProcessOptions options_;
   ProcessObserver* const observer_;
   const std::string launch_id_;
+  std::unique_ptr<ListenPlace> listen_;  // Null: not offered.
   std::unique_ptr<base::Subprocess> process_;
   base::FileDescriptor output_, errors_;
   absl::Duration kill_at_ = absl::InfiniteDuration();  // The watching thread's.
 
   absl::Mutex mutex_;
   base::FileDescriptor control_ ABSL_GUARDED_BY(mutex_);
-  base::FileDescriptor transport_ ABSL_GUARDED_BY(mutex_);
+  Connection connection_ ABSL_GUARDED_BY(mutex_);
   ProcessEnd explained_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };

@@ -17,6 +17,7 @@
 #include "grpcpp/support/byte_buffer.h"
 #include "host/plugin/convert_internal.h"
 #include "host/plugin/streams_internal.h"
+#include "host/plugin/tls_channel_internal.h"
 #include "sdk/wire/limits.h"
 #include "sluice/connector/v1/configuration.grpc.pb.h"
 #include "sluice/connector/v1/plugin.grpc.pb.h"
@@ -34,13 +35,22 @@ void SetDeadline(grpc::ClientContext* context, absl::Duration deadline) {
   context->set_deadline(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(deadline));
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(int fd) {
+grpc::ChannelArguments Arguments() {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(static_cast<int>(wire::kMaxMessageBytes));
   arguments.SetMaxSendMessageSize(static_cast<int>(wire::kMaxMessageBytes));
   // The contract fits an Error into 6 KiB of metadata; what is over this is not ours.
   arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
-  return grpc::CreateCustomInsecureChannelFromFd("plugin", fd, arguments);
+  return arguments;
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(int fd) {
+  return grpc::CreateCustomInsecureChannelFromFd("plugin", fd, Arguments());
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(Connection connection) {
+  if (!connection.listen_path.empty()) return TlsChannel(connection, Arguments());
+  return MakeChannel(connection.socket.Release());
 }
 
 // gRPC's callbacks run on threads that end with the last channel, joined by whoever lets go of it. That may be such a
@@ -82,7 +92,7 @@ struct SessionStubs {
 }  // namespace
 
 struct Session::Wire {
-  explicit Wire(int fd) : channel(MakeChannel(fd)), stubs(channel) {}
+  explicit Wire(Connection connection) : channel(MakeChannel(std::move(connection))), stubs(channel) {}
 
   // Registers a call, so that it can be cancelled.
   void Add(grpc::ClientContext* context, bool is_stream) {
@@ -115,9 +125,9 @@ struct Session::Wire {
 Session::Session(std::unique_ptr<Wire> wire) : wire_(std::move(wire)) {}
 Session::~Session() = default;
 
-std::shared_ptr<Session> Session::Adopt(base::FileDescriptor transport) {
+std::shared_ptr<Session> Session::Adopt(Connection connection) {
   KeepCallbackThreads();
-  return std::shared_ptr<Session>(new Session(std::make_unique<Wire>(transport.Release())));
+  return std::shared_ptr<Session>(new Session(std::make_unique<Wire>(std::move(connection))));
 }
 
 template <typename Request, typename Response, typename Start>
@@ -139,9 +149,9 @@ void Session::Unary(absl::Duration deadline, Request request, Start start,
 }
 
 void Session::GetInfo(absl::Duration deadline, std::function<void(absl::StatusOr<PluginInfo>)> done) {
-  Unary<v1::GetInfoRequest, v1::PluginInfo>(
+  Unary<v1::GetInfoRequest, v1::GetInfoReply>(
       deadline, {}, [&](auto... arguments) { wire_->stubs.plugin.async()->GetInfo(arguments...); },
-      [done = std::move(done)](absl::Status status, v1::PluginInfo& info) {
+      [done = std::move(done)](absl::Status status, v1::GetInfoReply& info) {
         if (!status.ok()) return done(std::move(status));
         PluginInfo result;
         result.name = info.name();
@@ -155,9 +165,9 @@ void Session::GetInfo(absl::Duration deadline, std::function<void(absl::StatusOr
 }
 
 void Session::GetConfigSchema(absl::Duration deadline, std::function<void(absl::StatusOr<ConfigSchema>)> done) {
-  Unary<v1::GetConfigSchemaRequest, v1::ConfigSchema>(
+  Unary<v1::GetConfigSchemaRequest, v1::GetConfigSchemaReply>(
       deadline, {}, [&](auto... arguments) { wire_->stubs.configuration.async()->GetConfigSchema(arguments...); },
-      [done = std::move(done)](absl::Status status, v1::ConfigSchema& schema) {
+      [done = std::move(done)](absl::Status status, v1::GetConfigSchemaReply& schema) {
         if (!status.ok()) return done(std::move(status));
         done(ConfigSchemaFromProto(schema));
       });
@@ -165,10 +175,10 @@ void Session::GetConfigSchema(absl::Duration deadline, std::function<void(absl::
 
 void Session::ValidateConfig(const SystemConfig& config, uint32_t schema_version, absl::Duration deadline,
                              std::function<void(absl::StatusOr<ConfigVerdict>)> done) {
-  Unary<v1::ConfigRequest, v1::ConfigReply>(
-      deadline, ConfigToProto(config, schema_version),
+  Unary<v1::ValidateConfigRequest, v1::ValidateConfigReply>(
+      deadline, ValidateToProto(config, schema_version),
       [&](auto... arguments) { wire_->stubs.configuration.async()->ValidateConfig(arguments...); },
-      [done = std::move(done)](absl::Status status, v1::ConfigReply& reply) {
+      [done = std::move(done)](absl::Status status, v1::ValidateConfigReply& reply) {
         if (!status.ok()) return done(std::move(status));
         done(ConfigVerdictFromProto(reply));
       });
@@ -176,10 +186,10 @@ void Session::ValidateConfig(const SystemConfig& config, uint32_t schema_version
 
 void Session::Open(const SystemConfig& config, uint32_t schema_version, absl::Duration deadline,
                    std::function<void(absl::Status)> done) {
-  Unary<v1::OpenRequest, v1::ConfigReply>(
+  Unary<v1::OpenRequest, v1::OpenReply>(
       deadline, OpenToProto(config, schema_version),
       [&](auto... arguments) { wire_->stubs.configuration.async()->Open(arguments...); },
-      [done = std::move(done)](absl::Status status, v1::ConfigReply& reply) {
+      [done = std::move(done)](absl::Status status, v1::OpenReply& reply) {
         if (!status.ok()) return done(std::move(status));
         std::vector<std::string> errors;
         for (const SettingProblem& problem : ConfigVerdictFromProto(reply).problems) {
@@ -230,11 +240,11 @@ void Session::Drain(absl::Duration patience, std::function<void(absl::StatusOr<s
 
 void Session::Test(const std::string& system, absl::Duration deadline,
                    std::function<void(absl::StatusOr<engine::TestReport>)> done) {
-  v1::SystemRequest request;
+  v1::TestRequest request;
   request.set_system(system);
-  Unary<v1::SystemRequest, v1::ConfigReply>(
+  Unary<v1::TestRequest, v1::TestReply>(
       deadline, request, [&](auto... arguments) { wire_->stubs.configuration.async()->Test(arguments...); },
-      [done = std::move(done)](absl::Status status, v1::ConfigReply& reply) {
+      [done = std::move(done)](absl::Status status, v1::TestReply& reply) {
         if (!status.ok()) return done(std::move(status));
         done(TestReportFromProto(reply));
       });
@@ -242,11 +252,11 @@ void Session::Test(const std::string& system, absl::Duration deadline,
 
 void Session::GetSchema(const std::string& system, absl::Duration deadline,
                         std::function<void(absl::StatusOr<engine::SystemSchema>)> done) {
-  v1::SystemRequest request;
+  v1::GetSchemaRequest request;
   request.set_system(system);
-  Unary<v1::SystemRequest, v1::Schema>(
+  Unary<v1::GetSchemaRequest, v1::GetSchemaReply>(
       deadline, request, [&](auto... arguments) { wire_->stubs.configuration.async()->GetSchema(arguments...); },
-      [done = std::move(done)](absl::Status status, v1::Schema& schema) {
+      [done = std::move(done)](absl::Status status, v1::GetSchemaReply& schema) {
         if (!status.ok()) return done(std::move(status));
         done(SchemaFromProto(schema));
       });

@@ -1,5 +1,5 @@
-// The conversation with one running plugin, over gRPC on the inherited connection. gRPC and the generated messages stay
-// behind it.
+// The conversation with one running plugin, over gRPC on the connection that its process gives. gRPC and the generated
+// messages stay behind it.
 //
 // Thread-safe. Every call is asynchronous and has a deadline or an idle limit; its callback comes exactly once, on a
 // thread of gRPC, and must be short: post what takes time to an executor. When the process dies every call fails at
@@ -20,6 +20,7 @@
 #include "host/base/subprocess.h"
 #include "host/engine/connector.h"
 #include "host/plugin/config_schema.h"
+#include "host/plugin/process.h"
 #include "host/plugin/system_config.h"
 
 namespace sluice::plugin {
@@ -55,8 +56,8 @@ class ApplyCall;
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  // Takes the host's end of the connection, non-blocking.
-  static std::shared_ptr<Session> Adopt(base::FileDescriptor transport);
+  // Takes the host's end of the connection; connects, when the first call is made, where the plugin listens.
+  static std::shared_ptr<Session> Adopt(Connection connection);
   ~Session();
 
   void GetInfo(absl::Duration deadline, std::function<void(absl::StatusOr<PluginInfo>)> done);

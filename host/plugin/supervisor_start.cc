@@ -24,7 +24,7 @@ void Supervisor::FailStart(uint64_t launch, EndKind kind, std::string text, bool
 
 void Supervisor::OnAccepted(uint64_t launch) {
   if (!IsCurrent(launch) || Status().state != PluginState::kStarting) return;
-  session_ = Session::Adopt(process_->TakeTransport());
+  session_ = Session::Adopt(process_->TakeConnection());
   session_->GetInfo(options_.call_deadline, [self = shared_from_this(), launch](absl::StatusOr<PluginInfo> info) {
     self->executor_->Run([self, launch, info = std::move(info)] { self->OnInfo(launch, info); });
   });

@@ -36,6 +36,85 @@ bool DatesAreValid(const std::vector<v1::Value>& cells) {
                      [](const v1::Value& c) { return !c.has_date() || DateFromProto(c.date()).ok(); });
 }
 
+constexpr int64_t kMaxTimeSeconds = int64_t{1} << 42;  // Far beyond the year 9999, and no microseconds overflow.
+
+bool TimesAreWholeMicroseconds(const std::vector<v1::Value>& cells) {
+  return std::all_of(cells.begin(), cells.end(), [](const v1::Value& c) {
+    return !c.has_time() || (c.time().nanos() >= 0 && c.time().nanos() % 1000 == 0 &&
+                             c.time().seconds() > -kMaxTimeSeconds && c.time().seconds() < kMaxTimeSeconds);
+  });
+}
+
+bool ReferencesAreOfOneClass(const std::vector<v1::Value>& cells) {
+  const v1::Value* first = nullptr;
+  for (const v1::Value& cell : cells) {
+    if (!cell.has_reference()) continue;
+    if (first == nullptr) first = &cell;
+    if (cell.reference().object_class() != first->reference().object_class()) return false;
+  }
+  return true;
+}
+
+// Whether the typed list of `kind` says all that these cells do.
+bool Fits(v1::Value::KindCase kind, const std::vector<v1::Value>& cells) {
+  switch (kind) {
+    case v1::Value::kDate:
+      return DatesAreValid(cells);
+    case v1::Value::kTime:
+      return TimesAreWholeMicroseconds(cells);
+    case v1::Value::kReference:
+      return ReferencesAreOfOneClass(cells);
+    default:
+      return true;
+  }
+}
+
+google::protobuf::Timestamp TimeOf(int64_t microseconds) {
+  google::protobuf::Timestamp time;
+  int64_t seconds = microseconds / 1000000;
+  int64_t rest = microseconds % 1000000;
+  if (rest < 0) {
+    --seconds;
+    rest += 1000000;
+  }
+  time.set_seconds(seconds);
+  time.set_nanos(static_cast<int32_t>(rest * 1000));
+  return time;
+}
+
+// Takes the cell apart.
+void AddTyped(v1::Value::KindCase kind, v1::Value& cell, v1::Column* column) {
+  switch (kind) {
+    case v1::Value::kText:
+      column->mutable_texts()->add_values(std::move(*cell.mutable_text()));
+      break;
+    case v1::Value::kInteger:
+      column->mutable_integers()->add_values(cell.integer());
+      break;
+    case v1::Value::kNumber:
+      column->mutable_numbers()->add_values(cell.number());
+      break;
+    case v1::Value::kFlag:
+      column->mutable_flags()->add_values(cell.flag());
+      break;
+    case v1::Value::kData:
+      column->mutable_datas()->add_values(std::move(*cell.mutable_data()));
+      break;
+    case v1::Value::kDate:
+      column->mutable_dates()->add_days(static_cast<int32_t>(*DateFromProto(cell.date()) - kEpoch));
+      break;
+    case v1::Value::kTime:
+      column->mutable_times()->add_microseconds(cell.time().seconds() * 1000000 + cell.time().nanos() / 1000);
+      break;
+    case v1::Value::kReference:
+      column->mutable_references()->set_object_class(cell.reference().object_class());
+      column->mutable_references()->add_ids(std::move(*cell.mutable_reference()->mutable_id()));
+      break;
+    default:
+      *column->mutable_others()->add_values() = std::move(cell);
+  }
+}
+
 void EncodeLists(std::vector<v1::Value> cells, v1::Column* column) {
   v1::Column::Lists* lists = column->mutable_lists();
   std::vector<v1::Value> items;
@@ -79,6 +158,14 @@ class ColumnValues {
         return column_.lists().lengths_size();
       case v1::Column::kOthers:
         return column_.others().values_size();
+      case v1::Column::kNumbers:
+        return column_.numbers().values_size();
+      case v1::Column::kDatas:
+        return column_.datas().values_size();
+      case v1::Column::kTimes:
+        return column_.times().microseconds_size();
+      case v1::Column::kReferences:
+        return column_.references().ids_size();
       case v1::Column::VALUES_NOT_SET:
         return 0;
     }
@@ -108,6 +195,19 @@ class ColumnValues {
       }
       case v1::Column::kOthers:
         value = column_.others().values(i);
+        break;
+      case v1::Column::kNumbers:
+        value.set_number(column_.numbers().values(i));
+        break;
+      case v1::Column::kDatas:
+        value.set_data(column_.datas().values(i));
+        break;
+      case v1::Column::kTimes:
+        *value.mutable_time() = TimeOf(column_.times().microseconds(i));
+        break;
+      case v1::Column::kReferences:
+        value.mutable_reference()->set_object_class(column_.references().object_class());
+        value.mutable_reference()->set_id(column_.references().ids(i));
         break;
       case v1::Column::VALUES_NOT_SET:
         break;
@@ -152,26 +252,10 @@ void EncodeColumn(std::vector<v1::Value> cells, v1::Column* column) {
   }
   if (!all_present) column->set_presence(std::move(presence));
   v1::Value::KindCase kind = CommonKind(cells);
-  if (kind == v1::Value::kDate && !DatesAreValid(cells)) kind = v1::Value::KIND_NOT_SET;
+  if (!Fits(kind, cells)) kind = v1::Value::KIND_NOT_SET;
   if (kind == v1::Value::kList) return EncodeLists(std::move(cells), column);
   for (v1::Value& cell : cells) {
-    if (!HoldsValue(PresenceOf(cell))) continue;
-    switch (kind) {
-      case v1::Value::kText:
-        column->mutable_texts()->add_values(std::move(*cell.mutable_text()));
-        break;
-      case v1::Value::kInteger:
-        column->mutable_integers()->add_values(cell.integer());
-        break;
-      case v1::Value::kFlag:
-        column->mutable_flags()->add_values(cell.flag());
-        break;
-      case v1::Value::kDate:
-        column->mutable_dates()->add_days(static_cast<int32_t>(*DateFromProto(cell.date()) - kEpoch));
-        break;
-      default:
-        *column->mutable_others()->add_values() = std::move(cell);
-    }
+    if (HoldsValue(PresenceOf(cell))) AddTyped(kind, cell, column);
   }
 }
 

@@ -33,6 +33,28 @@ v1::Value Date(int year, int month, int day) {
   *value.mutable_date() = DateToProto(absl::CivilDay(year, month, day));
   return value;
 }
+v1::Value Time(int64_t seconds, int32_t nanos) {
+  v1::Value value;
+  value.mutable_time()->set_seconds(seconds);
+  value.mutable_time()->set_nanos(nanos);
+  return value;
+}
+v1::Value Reference(const std::string& object_class, const std::string& id) {
+  v1::Value value;
+  value.mutable_reference()->set_object_class(object_class);
+  value.mutable_reference()->set_id(id);
+  return value;
+}
+v1::Value Number(double number) {
+  v1::Value value;
+  value.set_number(number);
+  return value;
+}
+v1::Value Data(const std::string& data) {
+  v1::Value value;
+  value.set_data(data);
+  return value;
+}
 v1::Value List(std::vector<v1::Value> values, bool partial = false) {
   v1::Value value;
   value.mutable_list()->set_partial(partial);
@@ -59,8 +81,19 @@ TEST(Columns, EachKindOfColumnComesBackAsItWas) {
                   v1::Column::kLists);
   ExpectRoundTrip({List({List({Integer(1)}), List({})}), List({List({Integer(2), Integer(3)})})}, v1::Column::kLists);
   ExpectRoundTrip({List({Text("a"), Empty(), Integer(1)})}, v1::Column::kLists);
+  ExpectRoundTrip({Number(0.8), Empty(), Number(-1)}, v1::Column::kNumbers);
+  ExpectRoundTrip({Data(std::string("\0\1", 2)), Data("")}, v1::Column::kDatas);
+  ExpectRoundTrip({Time(0, 0), Time(-1, 999999000), Time(1790000000, 5000)}, v1::Column::kTimes);
+  ExpectRoundTrip({Reference("user", "a"), Empty(), Reference("user", "b")}, v1::Column::kReferences);
+  ExpectRoundTrip({List({Reference("user", "a"), Reference("user", "b")})}, v1::Column::kLists);
   ExpectRoundTrip({Text("a"), Integer(1), Empty()}, v1::Column::kOthers);
   ExpectRoundTrip({Empty(), v1::Value()}, v1::Column::VALUES_NOT_SET);
+}
+
+TEST(Columns, WhatATypedListCannotSayGoesAsItIs) {
+  ExpectRoundTrip({Time(0, 1), Time(5, 0)}, v1::Column::kOthers);
+  ExpectRoundTrip({Time(int64_t{1} << 60, 0)}, v1::Column::kOthers);
+  ExpectRoundTrip({Reference("user", "a"), Reference("computer", "b")}, v1::Column::kOthers);
 }
 
 TEST(Columns, AnUnknownPresenceIsNotVisible) {

@@ -52,7 +52,7 @@ void Accept(uint32_t protocol) {
 }
 
 class PluginService final : public v1::Plugin::Service {
-  Status GetInfo(ServerContext*, const v1::GetInfoRequest*, v1::PluginInfo* info) override {
+  Status GetInfo(ServerContext*, const v1::GetInfoRequest*, v1::GetInfoReply* info) override {
     info->set_name("test.odd");
     info->set_version("1.2.0");
     return Status::OK;
@@ -78,7 +78,7 @@ class PluginService final : public v1::Plugin::Service {
 };
 
 class ConfigurationService final : public v1::Configuration::Service {
-  Status GetConfigSchema(ServerContext*, const v1::GetConfigSchemaRequest*, v1::ConfigSchema* schema) override {
+  Status GetConfigSchema(ServerContext*, const v1::GetConfigSchemaRequest*, v1::GetConfigSchemaReply* schema) override {
     schema->set_version(1);
     v1::ConfigField* behaviour = schema->add_fields();
     behaviour->set_name("behaviour");
@@ -88,9 +88,14 @@ class ConfigurationService final : public v1::Configuration::Service {
     token->set_secret(true);
     return Status::OK;
   }
-  Status ValidateConfig(ServerContext*, const v1::ConfigRequest* request, v1::ConfigReply* reply) override {
-    const auto behaviour = request->settings().find("behaviour");
-    if (behaviour != request->settings().end() && behaviour->second.text() == "wrong") {
+  Status ValidateConfig(ServerContext*, const v1::ValidateConfigRequest* request,
+                        v1::ValidateConfigReply* reply) override {
+    return Judge(request->config(), reply);
+  }
+  template <typename Reply>
+  static Status Judge(const v1::Config& config, Reply* reply) {
+    const auto behaviour = config.settings().find("behaviour");
+    if (behaviour != config.settings().end() && behaviour->second.text() == "wrong") {
       v1::Diagnostic* diagnostic = reply->add_diagnostics();
       diagnostic->set_severity(v1::Diagnostic::ERROR);
       diagnostic->set_code("ODD-1");
@@ -99,7 +104,7 @@ class ConfigurationService final : public v1::Configuration::Service {
     }
     return Status::OK;
   }
-  Status Open(ServerContext* context, const v1::OpenRequest* request, v1::ConfigReply* reply) override {
+  Status Open(ServerContext*, const v1::OpenRequest* request, v1::OpenReply* reply) override {
     const auto behaviour = request->config().settings().find("behaviour");
     if (behaviour != request->config().settings().end()) g_behaviour = behaviour->second.text();
     if (g_behaviour == "crash on open") abort();
@@ -111,16 +116,16 @@ class ConfigurationService final : public v1::Configuration::Service {
     if (g_behaviour == "forks") {
       if (fork() == 0) execl("/bin/sleep", "sleep", "1000", nullptr);
     }
-    return ValidateConfig(context, &request->config(), reply);
+    return Judge(request->config(), reply);
   }
-  Status Test(ServerContext*, const v1::SystemRequest*, v1::ConfigReply* reply) override {
+  Status Test(ServerContext*, const v1::TestRequest*, v1::TestReply* reply) override {
     v1::MissingRight* right = reply->add_missing_rights();
     right->set_object_class("person");
     right->set_right("read");
     if (g_behaviour == "dies in call") kill(getpid(), SIGKILL);
     return Status::OK;
   }
-  Status GetSchema(ServerContext*, const v1::SystemRequest*, v1::Schema* schema) override {
+  Status GetSchema(ServerContext*, const v1::GetSchemaRequest*, v1::GetSchemaReply* schema) override {
     v1::ObjectClass* person = schema->add_classes();
     person->set_name("person");
     person->set_role(v1::ObjectClass::PERSON);

@@ -93,6 +93,7 @@ ObjectClass MembershipFrame() {
   relation.object_class = kGroup;
   relation.object_attribute = kGroup;
   relation.grantable = true;
+  relation.description = "is a member of the group, and may do what the group may";
   return ObjectClass::Relation(kMembership, std::move(relation))
       .Can({Action::kGrant, Action::kRevoke})
       .Written(Written(true))

@@ -11,7 +11,7 @@
 namespace sluice::connector {
 namespace {
 
-absl::Status RunTest(OpenSystem& system, const Cancellation& cancellation, v1::ConfigReply* reply) {
+absl::Status RunTest(OpenSystem& system, const Cancellation& cancellation, v1::TestReply* reply) {
   absl::StatusOr<TestResult> result = TestResult{};
   if (auto bug = Guarded("Test", [&] { result = system.source->Test(TestRequest{cancellation}); })) return *bug;
   if (!result.ok()) return result.status();
@@ -28,7 +28,7 @@ absl::Status RunTest(OpenSystem& system, const Cancellation& cancellation, v1::C
   return absl::OkStatus();
 }
 
-absl::Status RunSchema(OpenSystem& system, const Cancellation& cancellation, v1::Schema* reply) {
+absl::Status RunSchema(OpenSystem& system, const Cancellation& cancellation, v1::GetSchemaReply* reply) {
   absl::StatusOr<std::optional<SchemaResult>> result = std::optional<SchemaResult>();
   if (auto bug = Guarded("Schema", [&] { result = system.source->Schema(SchemaRequest{cancellation}); })) return *bug;
   if (!result.ok()) return result.status();
@@ -44,7 +44,7 @@ absl::Status RunSchema(OpenSystem& system, const Cancellation& cancellation, v1:
 
 grpc::ServerUnaryReactor* ConfigurationService::GetConfigSchema(grpc::CallbackServerContext*,
                                                                 const v1::GetConfigSchemaRequest*,
-                                                                v1::ConfigSchema* reply) {
+                                                                v1::GetConfigSchemaReply* reply) {
   return UnaryCall::Start(state_->workers, [this, reply](const Cancellation&) {
     *reply = ToConfigSchema(state_->systems.description());
     return absl::OkStatus();
@@ -52,8 +52,8 @@ grpc::ServerUnaryReactor* ConfigurationService::GetConfigSchema(grpc::CallbackSe
 }
 
 grpc::ServerUnaryReactor* ConfigurationService::ValidateConfig(grpc::CallbackServerContext*,
-                                                               const v1::ConfigRequest* request,
-                                                               v1::ConfigReply* reply) {
+                                                               const v1::ValidateConfigRequest* request,
+                                                               v1::ValidateConfigReply* reply) {
   return UnaryCall::Start(state_->workers, [this, request, reply](const Cancellation&) {
     *reply = state_->systems.Validate(*request);
     return absl::OkStatus();
@@ -61,7 +61,7 @@ grpc::ServerUnaryReactor* ConfigurationService::ValidateConfig(grpc::CallbackSer
 }
 
 grpc::ServerUnaryReactor* ConfigurationService::Open(grpc::CallbackServerContext*, const v1::OpenRequest* request,
-                                                     v1::ConfigReply* reply) {
+                                                     v1::OpenReply* reply) {
   return UnaryCall::Start(state_->workers, [this, request, reply](const Cancellation&) -> absl::Status {
     auto opened = state_->systems.Open(*request);
     if (!opened.ok()) return opened.status();
@@ -70,7 +70,7 @@ grpc::ServerUnaryReactor* ConfigurationService::Open(grpc::CallbackServerContext
   });
 }
 
-grpc::ServerUnaryReactor* ConfigurationService::Close(grpc::CallbackServerContext*, const v1::SystemRequest* request,
+grpc::ServerUnaryReactor* ConfigurationService::Close(grpc::CallbackServerContext*, const v1::CloseRequest* request,
                                                       v1::CloseReply*) {
   return UnaryCall::Start(state_->workers, [this, request](const Cancellation&) {
     state_->systems.Close(request->system());
@@ -78,8 +78,8 @@ grpc::ServerUnaryReactor* ConfigurationService::Close(grpc::CallbackServerContex
   });
 }
 
-grpc::ServerUnaryReactor* ConfigurationService::Test(grpc::CallbackServerContext*, const v1::SystemRequest* request,
-                                                     v1::ConfigReply* reply) {
+grpc::ServerUnaryReactor* ConfigurationService::Test(grpc::CallbackServerContext*, const v1::TestRequest* request,
+                                                     v1::TestReply* reply) {
   return UnaryCall::Start(state_->workers, [this, request, reply](const Cancellation& cancellation) -> absl::Status {
     auto system = state_->systems.Find(request->system());
     if (!system.ok()) return system.status();
@@ -88,7 +88,8 @@ grpc::ServerUnaryReactor* ConfigurationService::Test(grpc::CallbackServerContext
 }
 
 grpc::ServerUnaryReactor* ConfigurationService::GetSchema(grpc::CallbackServerContext*,
-                                                          const v1::SystemRequest* request, v1::Schema* reply) {
+                                                          const v1::GetSchemaRequest* request,
+                                                          v1::GetSchemaReply* reply) {
   return UnaryCall::Start(state_->workers, [this, request, reply](const Cancellation& cancellation) -> absl::Status {
     auto system = state_->systems.Find(request->system());
     if (!system.ok()) return system.status();

@@ -12,17 +12,18 @@ class ConfigurationService final : public v1::Configuration::CallbackService {
   explicit ConfigurationService(RuntimeState* state) : state_(state) {}
   grpc::ServerUnaryReactor* GetConfigSchema(grpc::CallbackServerContext* context,
                                             const v1::GetConfigSchemaRequest* request,
-                                            v1::ConfigSchema* reply) override;
-  grpc::ServerUnaryReactor* ValidateConfig(grpc::CallbackServerContext* context, const v1::ConfigRequest* request,
-                                           v1::ConfigReply* reply) override;
+                                            v1::GetConfigSchemaReply* reply) override;
+  grpc::ServerUnaryReactor* ValidateConfig(grpc::CallbackServerContext* context,
+                                           const v1::ValidateConfigRequest* request,
+                                           v1::ValidateConfigReply* reply) override;
   grpc::ServerUnaryReactor* Open(grpc::CallbackServerContext* context, const v1::OpenRequest* request,
-                                 v1::ConfigReply* reply) override;
-  grpc::ServerUnaryReactor* Close(grpc::CallbackServerContext* context, const v1::SystemRequest* request,
+                                 v1::OpenReply* reply) override;
+  grpc::ServerUnaryReactor* Close(grpc::CallbackServerContext* context, const v1::CloseRequest* request,
                                   v1::CloseReply* reply) override;
-  grpc::ServerUnaryReactor* Test(grpc::CallbackServerContext* context, const v1::SystemRequest* request,
-                                 v1::ConfigReply* reply) override;
-  grpc::ServerUnaryReactor* GetSchema(grpc::CallbackServerContext* context, const v1::SystemRequest* request,
-                                      v1::Schema* reply) override;
+  grpc::ServerUnaryReactor* Test(grpc::CallbackServerContext* context, const v1::TestRequest* request,
+                                 v1::TestReply* reply) override;
+  grpc::ServerUnaryReactor* GetSchema(grpc::CallbackServerContext* context, const v1::GetSchemaRequest* request,
+                                      v1::GetSchemaReply* reply) override;
 
  private:
   RuntimeState* const state_;

@@ -24,7 +24,7 @@ void Fill(const Setting& setting, v1::ConfigField* field) {
   field->set_help(setting.help);
   field->set_effect(static_cast<v1::ConfigField::Effect>(setting.effect));
   field->set_deprecated(setting.deprecated);
-  field->set_egress(setting.egress);
+  if (!setting.egress.empty()) field->add_egress(setting.egress);
   for (const Setting& inner : setting.fields) Fill(inner, field->add_fields());
   if (!setting.when_field.empty()) {
     field->mutable_when()->set_field(setting.when_field);
@@ -50,6 +50,8 @@ void Fill(const Attribute& attribute, v1::Attribute* out) {
   out->set_privacy(static_cast<v1::Attribute::Privacy>(attribute.privacy));
   for (const Attribute& inner : attribute.attributes) Fill(inner, out->add_attributes());
   out->set_volatile_(attribute.is_volatile);
+  out->set_label(attribute.label);
+  out->set_description(attribute.description);
 }
 
 void Fill(const Relation& relation, v1::ObjectClass::Relation* out) {
@@ -61,6 +63,21 @@ void Fill(const Relation& relation, v1::ObjectClass::Relation* out) {
   out->set_exclusive(relation.exclusive);
   for (const Attribute& parameter : relation.parameters) Fill(parameter, out->add_parameters());
   out->set_inherited_attribute(relation.inherited_attribute);
+  out->set_through_attribute(relation.through_attribute);
+  out->set_description(relation.description);
+  for (const Holder& holder : relation.holders) {
+    v1::ObjectClass::Holder* to = out->add_holders();
+    to->set_name(holder.name);
+    to->set_description(holder.description);
+    for (const Holder::Condition& condition : holder.conditions) {
+      auto* to_condition = to->add_conditions();
+      to_condition->set_attribute(condition.attribute);
+      for (const Value& value : condition.values) *to_condition->add_values() = ToProto(value);
+    }
+  }
+  out->set_holders_attribute(relation.holders_attribute);
+  out->set_exclusive_attribute(relation.exclusive_attribute);
+  out->set_fixed_attribute(relation.fixed_attribute);
 }
 
 void Fill(const Writing& writing, v1::Writing* out) {
@@ -75,8 +92,8 @@ void Fill(const Writing& writing, v1::Writing* out) {
 
 }  // namespace
 
-v1::ConfigSchema ToConfigSchema(const Description& description) {
-  v1::ConfigSchema schema;
+v1::GetConfigSchemaReply ToConfigSchema(const Description& description) {
+  v1::GetConfigSchemaReply schema;
   schema.set_version(description.schema_version);
   for (const Setting& setting : description.settings) Fill(setting, schema.add_fields());
   return schema;
@@ -100,6 +117,8 @@ v1::ObjectClass ToProto(const ObjectClass& object_class) {
   if (object_class.writing.has_value()) Fill(*object_class.writing, out.mutable_writing());
   out.set_label_attribute(object_class.label_attribute);
   out.set_description_attribute(object_class.description_attribute);
+  out.set_label(object_class.label);
+  out.set_description(object_class.description);
   return out;
 }
 

@@ -7,7 +7,7 @@
 
 namespace sluice::connector {
 
-v1::ConfigSchema ToConfigSchema(const Description& description);
+v1::GetConfigSchemaReply ToConfigSchema(const Description& description);
 v1::ObjectClass ToProto(const ObjectClass& object_class);
 
 }  // namespace sluice::connector

@@ -212,6 +212,7 @@ absl::Status ImportWriter::DeletedIn(size_t scope, AnyText object_class, AnyText
   frame.mutable_deleted()->set_object_class(static_cast<uint32_t>(index));
   frame.mutable_deleted()->set_scope(static_cast<uint32_t>(scope));
   frame.mutable_deleted()->add_ids(id.str());
+  ++scopes_[scope]->classes[static_cast<size_t>(index)].deleted;
   return Send(std::move(frame));
 }
 
@@ -318,6 +319,7 @@ v1::ImportFrame ImportWriter::EndFrame() {
       v1::ImportEnd::ClassEnd* object_class = scope->add_classes();
       object_class->set_object_class(static_cast<uint32_t>(c));
       object_class->set_records(state.records);
+      object_class->set_deleted(state.deleted);
       object_class->set_state(state.state);
       if (state.why.has_value()) *object_class->mutable_error() = connector::ToProto(*state.why);
     }

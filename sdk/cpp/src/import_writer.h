@@ -64,6 +64,7 @@ class ImportWriter final : public RecordWriter {
   class ScopeOf;
   struct ClassState {
     uint64_t records = 0;
+    uint64_t deleted = 0;
     v1::ImportEnd::State state = v1::ImportEnd::STATE_UNSPECIFIED;
     std::optional<Error> why;
   };

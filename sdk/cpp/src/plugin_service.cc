@@ -34,7 +34,7 @@ class EventsCall final : public grpc::ServerBidiReactor<v1::EventAck, v1::Event>
 }  // namespace
 
 grpc::ServerUnaryReactor* PluginService::GetInfo(grpc::CallbackServerContext*, const v1::GetInfoRequest*,
-                                                 v1::PluginInfo* reply) {
+                                                 v1::GetInfoReply* reply) {
   return UnaryCall::Start(state_->workers, [this, reply](const Cancellation&) {
     const Description& description = state_->systems.description();
     reply->set_name(description.name);

@@ -11,7 +11,7 @@ class PluginService final : public v1::Plugin::CallbackService {
  public:
   explicit PluginService(RuntimeState* state) : state_(state) {}
   grpc::ServerUnaryReactor* GetInfo(grpc::CallbackServerContext* context, const v1::GetInfoRequest* request,
-                                    v1::PluginInfo* reply) override;
+                                    v1::GetInfoReply* reply) override;
   grpc::ServerBidiReactor<v1::EventAck, v1::Event>* Events(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* Drain(grpc::CallbackServerContext* context, const v1::DrainRequest* request,
                                   v1::DrainReply* reply) override;

@@ -121,7 +121,7 @@ class RuntimeTest : public ::testing::Test {
     request.set_mode(read_only ? v1::OpenRequest::READ_ONLY : v1::OpenRequest::READ_WRITE);
     grpc::ClientContext context;
     Within(context);
-    v1::ConfigReply reply;
+    v1::OpenReply reply;
     return wire::StatusFromGrpc(configuration_->Open(&context, request, &reply));
   }
 
@@ -216,12 +216,12 @@ class Stream {
 TEST_F(RuntimeTest, SaysWhatItIs) {
   grpc::ClientContext context;
   Within(context);
-  v1::PluginInfo info;
+  v1::GetInfoReply info;
   ASSERT_TRUE(plugin_->GetInfo(&context, {}, &info).ok());
   EXPECT_EQ(info.name(), "test.scripted");
   EXPECT_EQ(info.services_size(), 4);
   grpc::ClientContext schema_context;
-  v1::ConfigSchema schema;
+  v1::GetConfigSchemaReply schema;
   ASSERT_TRUE(configuration_->GetConfigSchema(&schema_context, {}, &schema).ok());
   EXPECT_EQ(schema.fields_size(), 3);
   EXPECT_TRUE(schema.fields(2).secret());
@@ -234,7 +234,7 @@ TEST_F(RuntimeTest, WrongSettingsAreRefusedWithAPath) {
   (*request.mutable_config()->mutable_settings())["password"].set_text("canary");
   grpc::ClientContext context;
   Within(context);
-  v1::ConfigReply reply;
+  v1::OpenReply reply;
   const absl::Status status = wire::StatusFromGrpc(configuration_->Open(&context, request, &reply));
   const v1::Error error = wire::ErrorFromStatus(status);
   EXPECT_EQ(error.reason(), v1::REASON_INVALID);

@@ -11,23 +11,23 @@
 namespace sluice::connector {
 namespace {
 
-bool HasErrors(const v1::ConfigReply& reply) {
+bool HasErrors(const v1::ValidateConfigReply& reply) {
   for (const v1::Diagnostic& diagnostic : reply.diagnostics()) {
     if (diagnostic.severity() == v1::Diagnostic::ERROR) return true;
   }
   return false;
 }
 
-absl::Status Refused(const v1::ConfigReply& reply) {
+absl::Status Refused(const v1::ValidateConfigReply& reply) {
   Error error;
   error.reason = Reason::kInvalid;
   for (const v1::Diagnostic& diagnostic : reply.diagnostics()) error.diagnostics.push_back(FromProto(diagnostic));
   return error.AsStatus();
 }
 
-std::map<std::string, Value> ValuesOf(const v1::ConfigRequest& request) {
+std::map<std::string, Value> ValuesOf(const v1::Config& config) {
   std::map<std::string, Value> values;
-  for (const auto& [name, value] : request.settings()) values[name] = FromProto(value);
+  for (const auto& [name, value] : config.settings()) values[name] = FromProto(value);
   return values;
 }
 
@@ -54,14 +54,14 @@ Systems::Systems(const Connector& connector, std::string work_dir, std::string e
       work_dir_(std::move(work_dir)),
       egress_proxy_(std::move(egress_proxy)) {}
 
-v1::ConfigReply Systems::Check(const v1::ConfigRequest& request, const std::vector<std::string>* secrets,
-                               std::map<std::string, Value>* values) {
-  v1::ConfigReply reply;
-  std::map<std::string, Value> given = ValuesOf(request);
-  const bool is_older = request.schema_version() != 0 && request.schema_version() < description_->schema_version;
+v1::ValidateConfigReply Systems::Check(const v1::Config& config, const std::vector<std::string>* secrets,
+                                       std::map<std::string, Value>* values) {
+  v1::ValidateConfigReply reply;
+  std::map<std::string, Value> given = ValuesOf(config);
+  const bool is_older = config.schema_version() != 0 && config.schema_version() < description_->schema_version;
   CheckedSettings checked = CheckSettings(description_->settings, given, secrets);
   ValidateRequest author_request;
-  author_request.schema_version = request.schema_version();
+  author_request.schema_version = config.schema_version();
   author_request.settings = Settings(is_older ? given : checked.values, {});
   ValidateResult author_result;
   if (is_older || !checked.has_errors()) {
@@ -82,12 +82,13 @@ v1::ConfigReply Systems::Check(const v1::ConfigRequest& request, const std::vect
   return reply;
 }
 
-v1::ConfigReply Systems::Validate(const v1::ConfigRequest& request) {
+v1::ValidateConfigReply Systems::Validate(const v1::ValidateConfigRequest& request) {
   std::map<std::string, Value> values;
-  return Check(request, nullptr, &values);
+  const std::vector<std::string> secret_names(request.secret_names().begin(), request.secret_names().end());
+  return Check(request.config(), &secret_names, &values);
 }
 
-absl::StatusOr<v1::ConfigReply> Systems::Open(const v1::OpenRequest& request) {
+absl::StatusOr<v1::OpenReply> Systems::Open(const v1::OpenRequest& request) {
   if (request.system().empty())
     return Error(Reason::kInvalid, "SDK-0408", "an open request names no system").AsStatus();
   std::vector<std::string> secret_names;
@@ -97,8 +98,10 @@ absl::StatusOr<v1::ConfigReply> Systems::Open(const v1::OpenRequest& request) {
     secrets.emplace(name, Secret(secret.value(), secret.version()));
   }
   std::map<std::string, Value> values;
-  v1::ConfigReply reply = Check(request.config(), &secret_names, &values);
-  if (HasErrors(reply)) return Refused(reply);
+  v1::ValidateConfigReply verdict = Check(request.config(), &secret_names, &values);
+  if (HasErrors(verdict)) return Refused(verdict);
+  v1::OpenReply reply;
+  reply.mutable_diagnostics()->Swap(verdict.mutable_diagnostics());
 
   auto files = ReadFiles(description_->settings, values);
   if (!files.ok()) return files.status();

@@ -37,8 +37,8 @@ class Systems {
   Systems(const Connector& connector, std::string work_dir, std::string egress_proxy);
 
   // Never fails: what is wrong stands in the diagnostics.
-  v1::ConfigReply Validate(const v1::ConfigRequest& request);
-  absl::StatusOr<v1::ConfigReply> Open(const v1::OpenRequest& request);
+  v1::ValidateConfigReply Validate(const v1::ValidateConfigRequest& request);
+  absl::StatusOr<v1::OpenReply> Open(const v1::OpenRequest& request);
   void Close(const std::string& system);
   // INVALID if it is not open.
   absl::StatusOr<std::shared_ptr<OpenSystem>> Find(const std::string& system);
@@ -48,8 +48,8 @@ class Systems {
   bool is_target() const { return connector_.is_target; }
 
  private:
-  v1::ConfigReply Check(const v1::ConfigRequest& request, const std::vector<std::string>* secrets,
-                        std::map<std::string, Value>* values);
+  v1::ValidateConfigReply Check(const v1::Config& config, const std::vector<std::string>* secrets,
+                                std::map<std::string, Value>* values);
 
   const Connector connector_;
   const std::shared_ptr<const Description> description_;

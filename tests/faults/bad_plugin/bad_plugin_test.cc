@@ -133,7 +133,7 @@ class BadPlugin : public ::testing::Test {
     settings["control"].set_text(directory_ + "/control");
     grpc::ClientContext context;
     Within(context);
-    v1::ConfigReply config;
+    v1::OpenReply config;
     const auto status = v1::Configuration::NewStub(channel)->Open(&context, request, &config);
     EXPECT_TRUE(status.ok()) << status.error_message();
     return channel;

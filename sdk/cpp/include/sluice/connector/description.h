@@ -253,6 +253,8 @@ class Attribute {
   bool updatable = false;
   bool case_insensitive = false;
   bool is_volatile = false;
+  std::string label;        // What people call it.
+  std::string description;  // One line: what it is.
   std::string unique_in;
   uint32_t max_length = 0;
   std::string allowed_characters;
@@ -269,7 +271,20 @@ class Attribute {
   }
 };
 
-// Who belongs to what, in a class of relations.
+// Who may hold what a relation gives: subjects whose attributes have one of these values, all of the conditions at
+// once.
+struct Holder {
+  struct Condition {
+    std::string attribute;
+    std::vector<Value> values;  // None: any value at all.
+  };
+  std::string name;         // "staff"
+  std::string description;  // One line for people.
+  std::vector<Condition> conditions;
+};
+
+// Who holds what, in a class of relations. What an attribute of the object says holds for that object; where it says
+// nothing, what stands here.
 struct Relation {
   std::string subject_class;
   std::string subject_attribute;
@@ -278,7 +293,13 @@ struct Relation {
   bool grantable = false;  // Membership of it is what GRANT and REVOKE change.
   bool exclusive = false;  // A subject has one at a time.
   std::vector<Attribute> parameters;
-  std::string inherited_attribute;  // True on rows that come from somewhere else and cannot be revoked here.
+  std::string inherited_attribute;       // True on rows that come from somewhere else and cannot be revoked here.
+  std::string through_attribute = {};    // Of a row: the objects that it is inherited from.
+  std::string description = {};          // One line for who decides: "is a member, and may do what the group may".
+  std::vector<Holder> holders = {};      // None: every subject.
+  std::string holders_attribute = {};    // Of the object: the names of those holders that may hold it.
+  std::string exclusive_attribute = {};  // Of the object: of those with the same value a subject holds one.
+  std::string fixed_attribute = {};      // Of the object: the system itself decides who holds it.
 };
 
 struct PasswordPolicy {
@@ -384,6 +405,8 @@ class ObjectClass {
   std::optional<Writing> writing;
   std::string label_attribute;
   std::string description_attribute;
+  std::string label;        // What people call the class.
+  std::string description;  // One line: what it is.
 
  private:
   ObjectClass(Role role, AnyText name) : role(role), name(name.str()) {}

@@ -92,8 +92,7 @@ TEST(Correlation, OneAccountWantedByTwoPersonsHoldsBothBackInAnyOrder) {
   for (const bool first : {true, false}) {
     World world;
     world.NoLimits();
-    for (const char* number :
-         first ? std::initializer_list<const char*>{"1", "2"} : std::initializer_list<const char*>{"2", "1"}) {
+    for (const std::string& number : first ? std::vector<std::string>{"1", "2"} : std::vector<std::string>{"2", "1"}) {
       world.AddPupil(number, number, "de Vries").fields["external_id"] = Value::Text("gezin");
     }
     world.AddAccount("a", WithNumber("GEZIN"));

@@ -106,20 +106,27 @@ class Oracle:
 
     def _enforce(self, everybody: list[people.Person]) -> None:
         desires = {person.id: self.desire(person) for person in everybody}
-        # Whoever is held back, or of whom nothing can be said, keeps what he needs.
-        wanted: dict[str, dict[str, Any]] = {}
-        for person in everybody:
-            if not person.problem:
-                wanted.update(desires[person.id].resources)
-            for name in self.holdings.get(person.id, Holding("", "")).groups & set(self.resources):
-                if person.problem or desires[person.id].groups.get(name) is None and name in desires[person.id].groups:
-                    wanted.setdefault(name, dataclasses.asdict(self.resources[name]))
-        self._settle_resources(wanted)
         for person in everybody:
             holding = self.holdings.setdefault(person.id, Holding(person.number, person.id))
             holding.note = person.problem
             if not person.problem:
                 self._settle(person, desires[person.id], holding)
+        # Whoever is held back, or of whom nothing can be said, keeps what he needs.
+        wanted: dict[str, dict[str, Any]] = {}
+        for person in everybody:
+            holding = self.holdings[person.id]
+            for key, about in desires[person.id].resources.items():
+                # One that is there stays for whoever needs it; a new one is made when somebody can be put into it.
+                if not person.problem and (key in self.resources or (holding.account == "yes" and not holding.note)):
+                    wanted[key] = about
+            for name in self.holdings.get(person.id, Holding("", "")).groups & set(self.resources):
+                if person.problem or desires[person.id].groups.get(name) is None and name in desires[person.id].groups:
+                    wanted.setdefault(name, dataclasses.asdict(self.resources[name]))
+        self._settle_resources(wanted)
+        for person in everybody:
+            holding = self.holdings[person.id]
+            if holding.account == "yes" and not holding.note:
+                self._settle_groups(desires[person.id], holding)
 
     def _settle_resources(self, wanted: dict[str, dict[str, Any]]) -> None:
         """Which groups there are: by id, one for a name; a newer one takes over a name that nobody needs any more."""
@@ -158,13 +165,15 @@ class Oracle:
                 return
             holding.number, holding.account, holding.retired_on = person.number, "yes", None
             holding.enabled = holding.enabled if desire.access is None else desire.access
-            keeps = {name for name in holding.groups if name in desire.groups and desire.groups[name] is None}
-            gets = {name for name, answer in desire.groups.items() if answer}
-            holding.groups = {name for name in keeps | gets if self._is_there(name, desire)}
         elif holding.account == "yes":
             self._retire(person, holding)
         elif holding.account == "retired":
             self._end(holding)
+
+    def _settle_groups(self, desire: Desire, holding: Holding) -> None:
+        keeps = {name for name in holding.groups if name in desire.groups and desire.groups[name] is None}
+        gets = {name for name, answer in desire.groups.items() if answer}
+        holding.groups = {name for name in keeps | gets if self._is_there(name, desire)}
 
     def _is_there(self, name: str, desire: Desire) -> bool:
         return name in self.resources or name not in desire.resources

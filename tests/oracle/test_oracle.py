@@ -220,6 +220,23 @@ class TheDays(unittest.TestCase):
         self.assertEqual(line["groups"], ["laptop-uitleen"])
         self.assertEqual(story.oracle.contested, {"les-h4.bio2"})
 
+    def test_a_group_is_made_when_somebody_can_be_put_into_it(self) -> None:
+        story = Story()
+        late = pupil(104233, placement(start="2027-01-11"))  # An account from 14 days before.
+        story.day(state("2026-11-24", [late], groups=[group("a104233")]))
+        self.assertEqual(story.groups(), {})
+        line = story.day(state("2026-12-28", [late], groups=[group("a104233")]))["104233"]
+        self.assertIn("les-h4.bio2", line["groups"])
+        self.assertEqual(story.groups(), {"les-h4.bio2": True})
+
+    def test_a_group_that_is_there_stays_for_whoever_will_have_an_account(self) -> None:
+        story = Story()
+        story.day(state("2026-11-24", [pupil()], groups=[group("a104233")]))
+        gone = pupil(104233, placement(start="2027-03-01"))
+        story.day(state("2026-11-25", [gone], groups=[group("a104233")]))
+        self.assertEqual(story.groups(), {"les-h4.bio2": False})  # Nobody is in it.
+        self.assertIsNone(story.oracle.resources["g1"].unused_since)
+
     def test_an_unused_group_is_kept_400_days_from_the_day_that_nobody_needs_it(self) -> None:
         story = Story()
         story.day(state("2026-11-24", [pupil()], groups=[group("a104233")]))

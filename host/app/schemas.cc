@@ -11,7 +11,8 @@ Schemas::Schemas(const core::State& state) {
       object_class.is_permission = target.relations.contains(name);
       for (const auto& [attribute, rules] : known.attributes) {
         object_class.attributes.push_back({attribute, rules.multi_valued, false, rules.creatable || rules.updatable,
-                                           static_cast<int64_t>(rules.max_length)});
+                                           static_cast<int64_t>(rules.max_length),
+                                           config::AttributeSchema::Type::kOther, rules.is_secret});
       }
       schema.classes.push_back(std::move(object_class));
     }

@@ -246,6 +246,14 @@ std::vector<Key> TargetKeys() {
        "A mapped attribute, the name or the place of an account.",
        {"ask", "restore", "leave"},
        kTarget},
+      {F::kSystem,
+       "drift/removed",
+       T::kChoice,
+       false,
+       "ask",
+       "A granted membership that was taken away, or a group that was deleted.",
+       {"ask", "restore", "leave"},
+       kTarget},
   };
 }
 

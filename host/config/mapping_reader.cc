@@ -76,6 +76,13 @@ class Reader {
   }
 
   void CheckClass(const YamlNode& from) {
+    if (from.text == "person" || from.text == "contract") {
+      diagnostics_.Error(from.position,
+                         absl::StrCat("records of the class ", Quoted(from.text), " cannot be mapped: \"{", from.text,
+                                      ".\" begins a field of the ", from.text,
+                                      " itself; its connector has to call the class otherwise"));
+      return;
+    }
     if (schema_ == nullptr || schema_->Find(from.text) != nullptr) return;
     std::vector<std::string> known;
     for (const ClassSchema& one : schema_->classes) known.push_back(one.name);

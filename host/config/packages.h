@@ -71,6 +71,7 @@ struct AttributeSchema {
   bool writable = true;    // On create or on update.
   int64_t max_length = 0;  // Characters; 0: no limit known.
   Type type = Type::kOther;
+  bool is_secret = false;
 };
 struct ClassSchema {
   std::string name;

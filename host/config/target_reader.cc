@@ -24,6 +24,10 @@ using core::Template;
 // Attributes that the host itself gives a meaning, whatever a target's schema says.
 bool IsOwnAttribute(absl::string_view name) { return name == "parent" || name == "initial_password" || name == "name"; }
 
+bool IsWord(const YamlNode* node, absl::string_view word) {
+  return node != nullptr && node->is_scalar() && node->text == word;
+}
+
 class Reader {
  public:
   Reader(const SystemSchema* schema, const KnownFields& fields, SystemSpec& system, Diagnostics& diagnostics)
@@ -172,6 +176,17 @@ class Reader {
   bool Field(const YamlNode& key, const YamlNode& value, AccountField& field) {
     const AttributeSchema* attribute = Attribute(key, system_.account_class);
     const PathCheck check = FieldsCheck(fields_);
+    // Its value would stand in plans and logs; and nobody means the word.
+    if ((attribute != nullptr && attribute->is_secret) || IsWord(&value, "generate") ||
+        (value.is_map() && IsWord(value.Find("value"), "generate"))) {
+      diagnostics_.Error(
+          key.position,
+          absl::StrCat(Quoted(key.text),
+                       attribute != nullptr && attribute->is_secret ? " is a secret, which no template gives"
+                                                                    : " cannot be generated",
+                       "; a secret is made for initial_password only: write initial_password: generate"));
+      return false;
+    }
     if (!value.is_map()) {
       auto read = Value(key, value, attribute, check, false);
       if (read) field.value = *std::move(read);
@@ -303,7 +318,7 @@ class Reader {
       if (word == nullptr) return Policy::kAsk;
       return word->text == "restore" ? Policy::kRestore : word->text == "leave" ? Policy::kLeave : Policy::kAsk;
     };
-    system_.drift = {policy("disabled"), policy("enabled"), policy("changed")};
+    system_.drift = {policy("disabled"), policy("enabled"), policy("changed"), policy("removed")};
   }
 
   const SystemSchema* schema_;

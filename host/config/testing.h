@@ -133,6 +133,7 @@ class FakeSchemas final : public Schemas {
       account.attributes.push_back({.name = name, .max_length = 64});
     }
     account.attributes.push_back({"sAMAccountName", false, true, true, 20});
+    account.attributes.push_back({.name = "pin", .is_secret = true});
     account.attributes.push_back({"objectGUID", false, false, false, 0});
     ClassSchema group;
     group.name = "group";

@@ -94,6 +94,7 @@ struct DriftSpec {
   Policy disabled = Policy::kAsk;  // An account that may be used.
   Policy enabled = Policy::kAsk;   // One that may not.
   Policy changed = Policy::kAsk;   // A mapped attribute, the name or the place.
+  Policy removed = Policy::kAsk;   // A membership that was granted, or a group.
 };
 
 struct SystemSpec {

@@ -368,13 +368,13 @@ absl::StatusOr<CreatePlan> PlanCreate(const Operation& operation, const Director
   return plan;
 }
 
-namespace {
-
 std::string MatchText(const Value& value) {
   if (const auto* number = value.integer()) return absl::StrCat(*number);
   if (const auto* flag = value.flag()) return *flag ? "TRUE" : "FALSE";
   return value.TextOr("");
 }
+
+namespace {
 
 std::string MatchAttribute(absl::string_view name) { return MeansCn(name) ? kCn : std::string(name); }
 

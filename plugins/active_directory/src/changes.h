@@ -67,6 +67,8 @@ absl::StatusOr<std::string> PasswordOf(const connector::Operation& operation);
 
 // The filter of an operation's correlation keys; empty when one of them has no value: an empty key matches nothing.
 std::string CorrelationFilter(const std::vector<connector::Match>& matches);
+// A value to look for, as the directory writes it.
+std::string MatchText(const connector::Value& value);
 // The LDAP attributes that tell which of several lookups an entry answers.
 std::vector<std::string> CorrelationAttributes(const std::vector<connector::Match>& matches);
 // True if the entry has all of these values. The parent is compared too.

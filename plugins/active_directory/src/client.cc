@@ -280,7 +280,8 @@ int Client::SendOne(Job& job, int& message_id) {
                                                                  : request.attributes);
       const EncodedControls controls(request);
       return ldap_search_ext(handle, request.dn.c_str(), request.scope, request.filter.c_str(), attributes.get(), 0,
-                             controls.get(), nullptr, nullptr, LDAP_NO_LIMIT, &message_id);
+                             controls.get(), nullptr, nullptr, request.page_size > 0 ? 0 : options_.most_at_once,
+                             &message_id);
     }
     case Request::Kind::kAdd: {
       const EncodedModifications changes(request.modifications);

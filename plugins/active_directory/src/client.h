@@ -84,6 +84,7 @@ class Client {
     Trust trust;
     Credentials credentials;
     int window = 32;
+    int most_at_once = 0;  // Entries that a search without pages may give; 0: what the directory allows.
     absl::Duration connect_timeout = absl::Seconds(10);
     absl::Duration patience = absl::Seconds(15);  // How long requests wait for a server that is lost, or busy.
   };

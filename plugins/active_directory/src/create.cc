@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "plugins/active_directory/src/refusal.h"
@@ -16,6 +17,8 @@ using connector::Result;
 using connector::Value;
 
 namespace {
+
+constexpr size_t kWorthAList = 20;
 
 std::string ClassOf(const Entry& entry) {
   if (IsOfClass(entry, kAccount)) return kAccount;
@@ -70,28 +73,67 @@ void Writer::Create(const Works& works) {
   ExplainTaken(creations);
 }
 
+// Of a batch worth a list those whom somebody in the directory may match; the others need no search.
+absl::StatusOr<Writer::Works> Writer::Findable(Works works, const DirectorySchema& schema) {
+  if (works.size() < kWorthAList) return works;
+  // By the attribute that they look for first, where the directory has no index of any.
+  std::map<const AttributeSchema*, std::vector<std::pair<Work*, std::string>>> by_attribute;
+  Works findable;
+  for (Work* work : works) {
+    const AttributeSchema* listed = nullptr;
+    std::string value;
+    bool is_indexed = false;
+    for (const connector::Match& match : work->operation->correlate) {
+      if (match.attribute == kParent) continue;
+      const AttributeSchema* attribute = schema.Find(CorrelationAttributes({match})[0]);
+      is_indexed |= attribute == nullptr || attribute->indexed || absl::EqualsIgnoreCase(attribute->name, "objectGUID");
+      if (attribute == nullptr || listed != nullptr) continue;
+      listed = attribute;
+      value = ComparisonKey(*attribute, MatchText(match.value));
+    }
+    if (is_indexed || listed == nullptr) {
+      findable.push_back(work);
+    } else {
+      by_attribute[listed].emplace_back(work, std::move(value));
+    }
+  }
+  for (const auto& [attribute, asked] : by_attribute) {
+    absl::flat_hash_set<std::string> values;
+    for (const auto& [work, value] : asked) values.insert(value);
+    const auto held = directory_.value_lists().Held(*attribute, values);
+    if (!held.ok()) return held.status();
+    for (const auto& [work, value] : asked) {
+      if (held->contains(value)) findable.push_back(work);
+    }
+  }
+  return findable;
+}
+
 // One search for about fifty people; one hit is that account, several hold the person back.
 void Writer::Correlate(const Works& works) {
-  std::vector<std::string> filters;
-  std::set<std::string> attributes;
   Works asked;
   for (Work* work : works) {
-    const std::string filter = CorrelationFilter(work->operation->correlate);
-    if (filter.empty()) continue;
-    filters.push_back(filter);
-    const auto more = CorrelationAttributes(work->operation->correlate);
-    attributes.insert(more.begin(), more.end());
-    asked.push_back(work);
+    if (!CorrelationFilter(work->operation->correlate).empty()) asked.push_back(work);
   }
   if (asked.empty()) return;
-  auto schema = directory_.Schema();
-  absl::StatusOr<std::vector<Entry>> entries =
-      schema.ok() ? directory_.FindAny(filters, {attributes.begin(), attributes.end()}) : schema.status();
-  if (!entries.ok()) {
-    for (Work* work : asked) work->Finish(Result::Failed(entries.status()));
-    return;
+  const auto fail = [&asked](const absl::Status& status) {
+    for (Work* work : asked) work->Finish(Result::Failed(status));
+  };
+  const auto schema = directory_.Schema();
+  if (!schema.ok()) return fail(schema.status());
+  const absl::StatusOr<Works> findable = Findable(asked, **schema);
+  if (!findable.ok()) return fail(findable.status());
+  std::vector<std::string> filters;
+  std::set<std::string> attributes;
+  for (const Work* work : *findable) {
+    filters.push_back(CorrelationFilter(work->operation->correlate));
+    const auto more = CorrelationAttributes(work->operation->correlate);
+    attributes.insert(more.begin(), more.end());
   }
-  for (Work* work : asked) {
+  const absl::StatusOr<std::vector<Entry>> entries =
+      directory_.FindAny(filters, {attributes.begin(), attributes.end()});
+  if (!entries.ok()) return fail(entries.status());
+  for (Work* work : *findable) {
     const Operation& operation = *work->operation;
     std::vector<const Entry*> hits;
     for (const Entry& entry : *entries) {

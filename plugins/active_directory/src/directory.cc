@@ -27,6 +27,12 @@ bool MustBeginAnew(const Request& request, const Response& response) {
   return !request.cookie.empty() && response.code == LDAP_UNWILLING_TO_PERFORM;
 }
 
+// More than a directory gives at once (MaxPageSize, or what a server is set to).
+bool IsOnlyAPart(const Response& response) {
+  return response.fate == Fate::kAnswered &&
+         (response.code == LDAP_SIZELIMIT_EXCEEDED || response.code == LDAP_ADMINLIMIT_EXCEEDED);
+}
+
 absl::StatusOr<std::vector<Dn>> SearchBases(const connector::Settings& settings, const std::string& name,
                                             const Dn& base) {
   std::vector<Dn> bases;
@@ -146,9 +152,9 @@ absl::StatusOr<std::shared_ptr<const DirectorySchema>> Directory::Schema() {
     };
   };
   auto status =
-      List(*base, "(objectClass=attributeSchema)", DirectorySchema::AttributesToRead(), false, {}, keep(attributes));
+      ListAtOnce(*base, "(objectClass=attributeSchema)", DirectorySchema::AttributesToRead(), keep(attributes));
   if (!status.ok()) return status;
-  status = List(*base, "(objectClass=classSchema)", DirectorySchema::ClassAttributesToRead(), false, {}, keep(classes));
+  status = ListAtOnce(*base, "(objectClass=classSchema)", DirectorySchema::ClassAttributesToRead(), keep(classes));
   if (!status.ok()) return status;
   if (attributes.empty()) {
     return Error(Reason::kForbidden, "AD-040", "the service account may not read the directory's schema").AsStatus();
@@ -215,6 +221,19 @@ absl::Status Directory::List(const Dn& base, const std::string& filter, const st
   }
 }
 
+absl::Status Directory::ListAtOnce(const Dn& base, const std::string& filter,
+                                   const std::vector<std::string>& attributes, const Each& each) {
+  Request request = Request::Search(base.ToString(), LDAP_SCOPE_SUBTREE, filter, attributes);
+  request.attributes.push_back("objectGUID");
+  const Response whole = client_.RunOne(std::move(request), absl::Minutes(2));
+  if (IsOnlyAPart(whole)) return List(base, filter, attributes, /*extended_names=*/false, {}, each);
+  if (!whole.ok()) return ErrorOf(whole, "to list objects").AsStatus();
+  for (const Entry& entry : whole.entries) {
+    if (auto status = each(entry); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<Entry>> Directory::FindAny(const std::vector<std::string>& filters,
                                                       const std::vector<std::string>& attributes) {
   std::vector<Request> requests;
@@ -223,7 +242,6 @@ absl::StatusOr<std::vector<Entry>> Directory::FindAny(const std::vector<std::str
     Request request = Request::Search(layout_.base.ToString(), LDAP_SCOPE_SUBTREE,
                                       AnyOf({filters.begin() + at, filters.begin() + end}), attributes);
     request.attributes.insert(request.attributes.end(), {"objectGUID", "objectClass"});
-    request.page_size = layout_.page_size;
     requests.push_back(std::move(request));
   }
   std::vector<Entry> found;
@@ -236,9 +254,11 @@ absl::StatusOr<std::vector<Entry>> Directory::FindAny(const std::vector<std::str
       Response& response = responses[i];
       Request& request = requests[i];
       if (!response.ok()) {
-        if (!MustBeginAnew(request, response) || ++attempts > kListAttempts) {
+        const bool needs_pages = request.page_size == 0 && IsOnlyAPart(response);
+        if (!needs_pages && (!MustBeginAnew(request, response) || ++attempts > kListAttempts)) {
           return ErrorOf(response, "to look objects up").AsStatus();
         }
+        if (needs_pages) request.page_size = layout_.page_size;
         request.cookie.clear();
         request.only_on_connection = 0;
         more.push_back(std::move(request));

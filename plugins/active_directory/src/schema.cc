@@ -16,8 +16,8 @@ using connector::Attribute;
 using connector::Value;
 using Kind = AttributeSchema::Kind;
 
-constexpr int64_t kConfidential = 0x80;  // searchFlags.
-constexpr int64_t kConstructed = 0x4;    // systemFlags.
+constexpr int64_t kIndexed = 0x1, kConfidential = 0x80;  // searchFlags.
+constexpr int64_t kConstructed = 0x4;                    // systemFlags.
 
 int64_t Number(const Entry& entry, absl::string_view name) {
   int64_t number = 0;
@@ -84,6 +84,7 @@ DirectorySchema DirectorySchema::Of(const std::vector<Entry>& attributes, const 
     attribute.single = IsTrue(entry, "issinglevalued") || attribute.name == "description";
     attribute.read_only = IsTrue(entry, "systemonly") || (Number(entry, "systemflags") & kConstructed) != 0 ||
                           Number(entry, "linkid") % 2 == 1;
+    attribute.indexed = (Number(entry, "searchflags") & kIndexed) != 0;
     attribute.confidential = (Number(entry, "searchflags") & kConfidential) != 0;
     if (attribute.kind == Kind::kText) {
       const int64_t longest = Number(entry, "rangeupper");

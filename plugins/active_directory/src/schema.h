@@ -22,6 +22,7 @@ struct AttributeSchema {
   Kind kind = Kind::kText;
   bool single = true;
   bool read_only = false;     // Kept by the directory itself: system-only, computed, a back link.
+  bool indexed = false;       // Found by its value without reading every object.
   bool confidential = false;  // Not shown without a right of its own: its absence says nothing.
   uint32_t max_length = 0;    // Of texts; 0: none.
 };

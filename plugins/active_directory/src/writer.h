@@ -44,6 +44,7 @@ class Writer {
   // create.cc
   void Create(const Works& works);
   void Correlate(const Works& works);
+  absl::StatusOr<Works> Findable(Works works, const DirectorySchema& schema);
   struct Creation;
   void PrepareCreations(const Works& works, std::vector<Creation>& creations);
   void AddObjects(std::vector<Creation>& creations);

@@ -39,6 +39,42 @@ TEST_F(ConnectorTest, FindsByValuesFullOfFilterCharacters) {
   EXPECT_EQ(ApplyOne(Person("Star 3", "star3", "*")).outcome, Outcome::kApplied);
 }
 
+// The directory has no index of employeeID, so a batch is compared with a list of those that have one.
+TEST_F(ConnectorTest, FindsInALargeBatchWhomSomebodyMadeByHandSinceTheLastOneAndMakesTheOthers) {
+  constexpr int kMany = 150;
+  const auto first = MakePeople("fewer", kMany);  // Makes the list.
+  const auto one = Person("By hand", "byhand", "BATCH-140");
+  const auto hand = ApplyOne(one);
+  ASSERT_EQ(hand.outcome, Outcome::kApplied) << Why(hand);
+  Operation moved = Make(Action::kUpdate, kAccount, first[0]);
+  moved.deltas = {Set("employeeID", "batch-0")};
+  ASSERT_EQ(ApplyOne(moved).outcome, Outcome::kApplied);
+  Operation gone = Make(Action::kUpdate, kAccount, first[1]);
+  gone.deltas = {Set("employeeID", "nobody")};
+  ASSERT_EQ(ApplyOne(gone).outcome, Outcome::kApplied);
+  std::vector<Operation> batch;
+  std::vector<std::string> order;
+  for (int i = 0; i < kMany; ++i) {
+    batch.push_back(Person(absl::StrCat("Batch ", i), absl::StrCat("batch", i), absl::StrCat("batch-", i)));
+    order.push_back(batch.back().id);
+  }
+  batch.push_back(Person("Fewer again", "fewer1again", "fewer1"));  // Nobody has this number any more.
+  batch.push_back(Person("Fewer twice", "fewer2again", "fewer2"));
+  const std::string free = batch[kMany].id, held = batch[kMany + 1].id;
+  const auto results = Apply(std::move(batch));
+  EXPECT_EQ(results.at(order[0]).outcome, Outcome::kNoChange) << Why(results.at(order[0]));
+  EXPECT_EQ(results.at(order[0]).object_id, first[0]);
+  EXPECT_EQ(results.at(order[140]).outcome, Outcome::kNoChange) << Why(results.at(order[140]));
+  EXPECT_EQ(results.at(order[140]).object_id, hand.object_id);
+  for (int i = 0; i < kMany; ++i) {
+    if (i == 0 || i == 140) continue;
+    EXPECT_EQ(results.at(order[i]).outcome, Outcome::kApplied) << i << " " << Why(results.at(order[i]));
+  }
+  EXPECT_EQ(results.at(free).outcome, Outcome::kApplied) << Why(results.at(free));
+  EXPECT_EQ(results.at(held).outcome, Outcome::kNoChange);
+  EXPECT_EQ(results.at(held).object_id, first[2]);
+}
+
 TEST_F(ConnectorTest, HoldsBackWhoeverMatchesSeveralAccounts) {
   const auto ids = MakePeople("amb", 2);
   for (const std::string& id : ids) {

@@ -120,6 +120,25 @@ TEST_F(ConnectorTest, TestFindsNothingMissingForAnAdministratorAndSaysWhatOthers
   EXPECT_EQ(connector::Error::From(Open(system)->Test({}).status()).reason, Reason::kAuth);
 }
 
+TEST_F(ConnectorTest, WhatADirectoryGivesOnlyAPartOfIsReadInPages) {
+  MakePeople("parts", 30);
+  auto layout = Layout::Of(Samba::Get().System());
+  ASSERT_TRUE(layout.ok());
+  layout->client.most_at_once = 7;
+  layout->page_size = 5;
+  Directory directory(*std::move(layout));
+  const auto found = directory.FindAny({"(cn=parts*)"}, {});
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->size(), 30u);
+  size_t listed = 0;
+  const auto status = directory.ListAtOnce(directory.layout().base, "(cn=parts*)", {"cn"}, [&](const Entry&) {
+    ++listed;
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(listed, 30u);
+}
+
 TEST_F(ConnectorTest, GoesOnAfterTheServerWasRestarted) {
   const std::string id = ApplyOne(Person("Restart", "restart", "r-1")).object_id;
   Samba::Get().Stop();

@@ -25,18 +25,6 @@ using connector::Reason;
 // Attempts with one request whose answers are broken, beside what the HTTP client repeats by itself.
 constexpr int kMostAttempts = 3;
 
-// Branches that nothing here reads are dropped while parsing: vakkeuzes are the bulk of a page.
-std::optional<Json> Parse(const std::string& body) {
-  const Json::parser_callback_t keep = [](int, Json::parse_event_t event, Json& parsed) {
-    if (event != Json::parse_event_t::key) return true;
-    const std::string& key = parsed.get_ref<const std::string&>();
-    return key != "vakkeuzes" && key != "adres" && key != "verzorgers" && key != "debiteurGegevens";
-  };
-  Json json = Json::parse(body, keep, /*allow_exceptions=*/false);
-  if (json.is_discarded() || !json.is_object()) return std::nullopt;
-  return json;
-}
-
 absl::Status Broken(const std::string& what) {
   return Error(Reason::kTransient, "SOM-0301",
                what + " was broken off or is not JSON; Somtoday may be under maintenance");
@@ -135,7 +123,7 @@ absl::StatusOr<Json> Session::GetPublic(const std::string& path) {
     system_time_ += response->took;
     if (!response->ok())
       return connector::ErrorOf(*response, "SOM-0003", "the list of organisations could not be read");
-    if (auto json = Parse(response->body)) return *std::move(json);
+    if (auto json = ReadPage(response->body, /*with_groups=*/false)) return *std::move(json);
     if (attempt == kMostAttempts) return Broken("the list of organisations");
     if (!cancellation_.Sleep(options_.backoff * attempt)) return Error(Reason::kCancelled, "SOM-0301", "cancelled");
   }
@@ -206,7 +194,7 @@ absl::Status Session::SignIn() {
           .TargetStatus(absl::StrCat("HTTP ", response->status));
     }
     if (!response->ok()) return connector::ErrorOf(*response, "SOM-0102", "the token endpoint gave no token");
-    if (const auto json = Parse(response->body)) {
+    if (const auto json = ReadPage(response->body, /*with_groups=*/false)) {
       if (std::string token = TextOf(*json, "access_token"); !token.empty()) {
         token_ = connector::Secret(std::move(token));
         ++generation_;
@@ -273,9 +261,15 @@ void Fetcher::Send(Request request) {
   request.generation = session_.generation_;
   const std::string path = request.path;
   session_.Send(path, /*with_token=*/true,
-                [inbox = inbox_, request = std::move(request)](absl::StatusOr<HttpResponse> response) {
+                [inbox = inbox_, request = std::move(request),
+                 with_groups = session_.options_.class_group](absl::StatusOr<HttpResponse> response) {
+                  Arrived arrived{request, std::move(response), std::nullopt};
+                  if (arrived.response.ok() && arrived.response->ok()) {
+                    arrived.json = ReadPage(arrived.response->body, with_groups);
+                    arrived.response->body = std::string();
+                  }
                   absl::MutexLock lock(&inbox->mutex);
-                  inbox->arrived.push_back({request, std::move(response)});
+                  inbox->arrived.push_back(std::move(arrived));
                 });
 }
 
@@ -311,11 +305,11 @@ std::optional<absl::StatusOr<Json>> Fetcher::Settle(Arrived& arrived) {
   }
   if (!response.ok())
     return absl::StatusOr<Json>(connector::ErrorOf(response, "SOM-0301", "Somtoday answers with an error"));
-  if (auto json = Parse(response.body)) {
-    const auto list = json->find(request.envelope);
-    if (list != json->end() && list->is_array()) {
+  if (arrived.json.has_value()) {
+    const auto list = arrived.json->find(request.envelope);
+    if (list != arrived.json->end() && list->is_array()) {
       session_.Accepted(request.generation);
-      return absl::StatusOr<Json>(*std::move(json));
+      return absl::StatusOr<Json>(*std::move(arrived.json));
     }
   }
   if (request.attempts >= kMostAttempts) return absl::StatusOr<Json>(Broken("an answer"));

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,13 +18,11 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "nlohmann/json.hpp"
+#include "plugins/somtoday/src/page.h"
 #include "sluice/connector/http_client.h"
 #include "sluice/connector/system.h"
 
 namespace sluice::somtoday {
-
-using Json = nlohmann::json;
 
 struct Vestiging {
   std::string uuid, naam;
@@ -113,6 +112,7 @@ class Fetcher {
   struct Arrived {
     Request request;
     absl::StatusOr<connector::HttpResponse> response;
+    std::optional<Json> json;  // Its body, parsed where it arrived: beside the thread that takes records out of it.
   };
   // Shared with callbacks that may come when nobody listens any more.
   struct Inbox {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/types/span.h"
+#include "host/base/parallel.h"
 #include "host/core/snapshot.h"
 #include "host/core/text.h"
 
@@ -150,14 +151,16 @@ class FieldComputer {
     return index < 0 ? Value::NotVisible() : ValueAt(index);
   }
 
-  // Every field that is visible.
-  Fields AllFields() {
-    Fields fields;
-    fields.reserve(values_.size());
+  // Every field that is visible, but for some.
+  Fields AllFields(std::initializer_list<absl::string_view> without = {}) {
+    std::vector<size_t> visible;  // No more room than they take: a large school holds millions of them.
     for (size_t i = 0; i < values_.size(); ++i) {
-      const Value& value = ValueAt(static_cast<int>(i));
-      if (value.is_visible()) fields.emplace(plan_.entries()[i].field, value);
+      const bool is_left_out = std::find(without.begin(), without.end(), plan_.entries()[i].field) != without.end();
+      if (!is_left_out && ValueAt(static_cast<int>(i)).is_visible()) visible.push_back(i);
     }
+    Fields fields;
+    fields.reserve(visible.size());
+    for (const size_t i : visible) fields.emplace(plan_.entries()[i].field, values_[i]);
     return fields;
   }
 
@@ -274,11 +277,15 @@ class Mapper {
   MappingResult Map() {
     for (const PersonMapping& mapping : system_.persons) {
       FieldPlan plan = PersonComputer::PlanOf(mapping);
-      ForEachObject(mapping.from, [&](const Joined& object) { AddPerson(plan, object); });
+      ForEachObject<MadePerson>(
+          mapping.from, [&](const Joined& object) { return MakePerson(plan, object); },
+          [&](MadePerson made) { AddPerson(std::move(made)); });
     }
     for (const ContractMapping& mapping : system_.contracts) {
       FieldPlan plan(mapping.from, mapping.fields, "contract.", {});
-      ForEachObject(mapping.from, [&](const Joined& object) { AddContract(mapping, plan, object); });
+      ForEachObject<MadeContract>(
+          mapping.from, [&](const Joined& object) { return MakeContract(mapping, plan, object); },
+          [&](MadeContract made) { AddContract(std::move(made)); });
     }
     HoldBackSharedIds();
     return Finish();
@@ -292,17 +299,48 @@ class Mapper {
     absl::CivilDay first_seen;
   };
 
-  template <typename Each>
-  void ForEachObject(const std::string& object_class, Each each) const {
+  // What one object makes by itself.
+  struct MadePerson {
+    ObjectKey key;
+    Draft draft;
+    std::string why_held_back;  // Empty: it is not.
+  };
+  struct MadeContract {
+    Draft* owner = nullptr;
+    std::optional<Contract> contract;
+    std::optional<HeldBackRecord> report;
+    bool holds_owner_back = false;
+    bool is_dangling = false;
+  };
+
+  // Calls make(object) for each object of a class, on several threads, and take(what it made) in their order.
+  template <typename Made, typename Make, typename Take>
+  void ForEachObject(const std::string& object_class, const Make& make, const Take& take) {
+    constexpr size_t kAtOnce = 8192, kWorthAThread = 500;
+    const std::vector<Group> groups = GroupsOf(object_class);
+    for (size_t from = 0; from < groups.size(); from += kAtOnce) {
+      std::vector<Made> made(std::min(kAtOnce, groups.size() - from));
+      base::InParts(made.size(), kWorthAThread, [&](size_t first, size_t last) {
+        for (size_t at = first; at < last; ++at) made[at] = make(Join(groups[from + at]));
+      });
+      for (Made& one : made) take(std::move(one));
+    }
+  }
+
+  // The records of each object of a class.
+  std::vector<Group> GroupsOf(const std::string& object_class) const {
+    std::vector<Group> groups;
     auto from = std::lower_bound(
         records_.begin(), records_.end(), object_class,
         [](const RawRecord* raw, const std::string& wanted) { return raw->record.object_class < wanted; });
     while (from != records_.end() && (*from)->record.object_class == object_class) {
-      auto to = std::find_if(from, records_.end(),
-                             [&](const RawRecord* raw) { return ObjectKeyOf(raw) != ObjectKeyOf(*from); });
-      each(Join(Group(&*from, static_cast<size_t>(to - from))));
+      const auto to = std::find_if(from, records_.end(), [&](const RawRecord* raw) {
+        return (*from)->record.id != raw->record.id || (*from)->record.object_class != raw->record.object_class;
+      });
+      groups.emplace_back(&*from, static_cast<size_t>(to - from));
       from = to;
     }
+    return groups;
   }
 
   RecordKey KeyOf(const Record& record) const { return {system_name_, record.scope, record.object_class, record.id}; }
@@ -312,90 +350,109 @@ class Mapper {
     result_.held_back.push_back({draft.person.id, record, reason});
   }
 
-  void AddPerson(const FieldPlan& plan, const Joined& object) {
-    const auto [place, is_new] = drafts_.try_emplace(ObjectKey(object.record->object_class, object.record->id));
-    if (!is_new) return;
-    Draft& draft = place->second;
-    Person& person = draft.person;
-    draft.first_seen = object.first_seen;
+  MadePerson MakePerson(const FieldPlan& plan, const Joined& object) const {
+    MadePerson made;
+    made.key = ObjectKey(object.record->object_class, object.record->id);
+    made.draft.first_seen = object.first_seen;
+    Person& person = made.draft.person;
     person.id = PersonId(system_name_, object.record->object_class, object.record->id);
     person.fields = PersonComputer(object, plan).AllFields();
     person.sources.reserve(object.sources.size());
     for (const Record* record : object.sources) person.sources.push_back(KeyOf(*record));
     person.last_seen = object.last_seen;
-    Value display = FieldOf(person, nullptr, "person.name.display");
+    const Value display = FieldOf(person, nullptr, "person.name.display");
     person.display = display.ToText();
     person.external_id = FieldOf(person, nullptr, "person.external_id").ToText();
     if (person.display.empty()) {
-      HoldBack(
-          draft, person.sources[0],
-          absl::StrCat(RecordText(object), ": name.display ", display.is_visible() ? "is empty" : "is not visible"));
+      made.why_held_back =
+          absl::StrCat(RecordText(object), ": name.display ", display.is_visible() ? "is empty" : "is not visible");
     }
+    return made;
   }
 
-  // Whom a contract's record is about; nullptr when that is not known, and then it has been counted or reported.
-  Draft* OwnerOf(const ContractMapping& mapping, const Joined& object) {
+  void AddPerson(MadePerson made) {
+    const auto [place, is_new] = drafts_.try_emplace(made.key, std::move(made.draft));
+    if (!is_new || made.why_held_back.empty()) return;
+    Draft& draft = place->second;
+    HoldBack(draft, draft.person.sources[0], made.why_held_back);
+  }
+
+  // Whom a contract's record is about; nullptr when that is not known, and then `made` counts or reports it.
+  Draft* OwnerOf(const ContractMapping& mapping, const Joined& object, MadeContract& made) {
     std::string attribute = mapping.owner_attribute;
     if (attribute.empty()) {
       auto found = options_.owner_attributes.find(mapping.from);
       if (found != options_.owner_attributes.end()) attribute = found->second;
     }
     if (attribute.empty()) {
-      ReportContract(nullptr, object, "neither the mapping nor the connector says which attribute names its person");
+      made.report =
+          LeftOut(nullptr, object, "neither the mapping nor the connector says which attribute names its person");
       return nullptr;
     }
     Value owner = AttributeOf(object, attribute);
     if (!owner.has_value()) {
-      ReportContract(nullptr, object, absl::StrCat(attribute, owner.is_visible() ? " is empty" : " is not visible"));
+      made.report =
+          LeftOut(nullptr, object, absl::StrCat(attribute, owner.is_visible() ? " is empty" : " is not visible"));
       return nullptr;
     }
     auto draft = drafts_.end();
     if (owner.kind() == Value::Kind::kReference) {
       draft = drafts_.find({owner.reference().object_class, owner.reference().id});
     } else {
+      const std::string id = owner.ToText();
       for (const PersonMapping& person : system_.persons) {
-        draft = drafts_.find({person.from, owner.ToText()});
+        draft = drafts_.find({person.from, id});
         if (draft != drafts_.end()) break;
       }
     }
     if (draft != drafts_.end()) return &draft->second;
-    ++result_.dangling_contracts;
+    made.is_dangling = true;
     return nullptr;
   }
 
-  void ReportContract(const Draft* draft, const Joined& object, const std::string& what) {
-    result_.held_back.push_back({draft == nullptr ? "" : draft->person.id, KeyOf(*object.record),
-                                 absl::StrCat(RecordText(object), " is left out: ", what)});
+  HeldBackRecord LeftOut(const Draft* draft, const Joined& object, const std::string& what) const {
+    return {draft == nullptr ? "" : draft->person.id, KeyOf(*object.record),
+            absl::StrCat(RecordText(object), " is left out: ", what)};
   }
 
-  void AddContract(const ContractMapping& mapping, const FieldPlan& plan, const Joined& object) {
-    Draft* draft = OwnerOf(mapping, object);
-    if (draft == nullptr) return;
+  // Reads the drafts and changes none: persons are complete by now.
+  MadeContract MakeContract(const ContractMapping& mapping, const FieldPlan& plan, const Joined& object) {
+    MadeContract made;
+    made.owner = OwnerOf(mapping, object, made);
+    if (made.owner == nullptr) return made;
     Contract contract;
     contract.type = mapping.type;
     contract.source = KeyOf(*object.record);
     contract.id = ContractId(mapping.type, contract.source);
     contract.last_seen = object.last_seen;
     FieldComputer computer(object, plan);
-    contract.fields = computer.AllFields();
+    contract.fields = computer.AllFields({"start", "end"});
     Value start = computer.FieldValue("start");
     Value end = computer.FieldValue("end");
-    contract.fields.erase("start");
-    contract.fields.erase("end");
     if (start.is_empty()) {
-      ReportContract(draft, object, "its start is empty");
-      return;
+      made.report = LeftOut(made.owner, object, "its start is empty");
+      return made;
     }
     std::optional<absl::CivilDay> day = DayOf(start);
     if (!day) {
-      HoldBack(*draft, contract.source,
-               absl::StrCat(RecordText(object), ": its start ", start.is_visible() ? "is no date" : "is not visible"));
-      return;
+      made.holds_owner_back = true;
+      made.report = {
+          made.owner->person.id, contract.source,
+          absl::StrCat(RecordText(object), ": its start ", start.is_visible() ? "is no date" : "is not visible")};
+      return made;
     }
     contract.start = *day;
     contract.end = DayOf(end);
     if (!contract.end && !end.is_empty()) contract.fields[Contract::kEndIsHidden] = Value::Flag(true);
-    draft->person.contracts.push_back(std::move(contract));
+    made.contract = std::move(contract);
+    return made;
+  }
+
+  void AddContract(MadeContract made) {
+    if (made.is_dangling) ++result_.dangling_contracts;
+    if (made.holds_owner_back) made.owner->person.held_back.push_back(made.report->reason);
+    if (made.report) result_.held_back.push_back(*std::move(made.report));
+    if (made.contract) made.owner->person.contracts.push_back(*std::move(made.contract));
   }
 
   // Of the persons with one external id, the one that keeps it comes first: who had it before, who is still there, who
@@ -425,17 +482,22 @@ class Mapper {
   }
 
   MappingResult Finish() {
-    result_.persons.reserve(drafts_.size());
-    for (; !drafts_.empty(); drafts_.erase(drafts_.begin())) {
-      Person& person = drafts_.begin()->second.person;
+    // Handles are put in order, and each is freed when its person has moved.
+    std::vector<std::map<ObjectKey, Draft>::node_type> nodes;
+    nodes.reserve(drafts_.size());
+    while (!drafts_.empty()) nodes.push_back(drafts_.extract(drafts_.begin()));
+    std::sort(nodes.begin(), nodes.end(),
+              [](const auto& a, const auto& b) { return a.mapped().person.id < b.mapped().person.id; });
+    result_.persons.reserve(nodes.size());
+    for (auto& node : nodes) {
+      Person& person = node.mapped().person;
       std::sort(person.contracts.begin(), person.contracts.end(),
                 [](const Contract& a, const Contract& b) { return a.id < b.id; });
       person.contracts.shrink_to_fit();
       std::sort(person.held_back.begin(), person.held_back.end());
       result_.persons.push_back(std::move(person));
+      node = {};
     }
-    std::sort(result_.persons.begin(), result_.persons.end(),
-              [](const Person& a, const Person& b) { return a.id < b.id; });
     std::sort(result_.held_back.begin(), result_.held_back.end(), [](const HeldBackRecord& a, const HeldBackRecord& b) {
       return std::tie(a.person_id, a.record, a.reason) < std::tie(b.person_id, b.record, b.reason);
     });

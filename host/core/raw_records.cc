@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "host/base/hash.h"
+#include "host/base/parallel.h"
 #include "host/base/status.h"
 
 namespace sluice::core {
@@ -41,9 +42,18 @@ int64_t CountHidden(const Fields& before, const Fields& after) {
   return hidden;
 }
 
+std::vector<std::string> HashesOf(const std::vector<Record>& records) {
+  constexpr size_t kWorthAThread = 1000;
+  std::vector<std::string> hashes(records.size());
+  base::InParts(records.size(), kWorthAThread, [&](size_t from, size_t to) {
+    for (size_t at = from; at < to; ++at) hashes[at] = RecordHash(records[at]);
+  });
+  return hashes;
+}
+
 // What a record that the import holds makes of what was known of it, which `raw` is.
-void Confirm(Record record, bool is_known, RawRecord& raw, absl::CivilDay as_of, MergeCounts& counts) {
-  std::string hash = RecordHash(record);
+void Confirm(Record record, std::string hash, bool is_known, RawRecord& raw, absl::CivilDay as_of,
+             MergeCounts& counts) {
   if (!is_known) {
     raw.first_seen = as_of;
     ++counts.added;
@@ -179,6 +189,7 @@ MergeResult MergeRecords(RawSet previous, ImportedData imported, absl::CivilDay 
   std::map<ClassKey, Loss> losses;
   std::vector<Record>& records = imported.records;
   result.counts.duplicates = SortAndJoin(records);
+  std::vector<std::string> hashes = HashesOf(records);
   // Both are in the order of their keys: side by side.
   auto known = previous.begin();
   for (size_t at = 0; at < records.size() || known != previous.end();) {
@@ -191,14 +202,15 @@ MergeResult MergeRecords(RawSet previous, ImportedData imported, absl::CivilDay 
       known = stays ? std::next(known) : previous.erase(known);
       continue;
     }
-    Record record = std::move(records[at++]);
+    Record record = std::move(records[at]);
+    std::string hash = std::move(hashes[at++]);
     RawKey key{record.scope, record.object_class, record.id};
     if (is_known && known->first == key) {
       if (!known->second.last_seen) ++losses[{key.scope, key.object_class}].had;
-      Confirm(std::move(record), true, (known++)->second, as_of, result.counts);
+      Confirm(std::move(record), std::move(hash), true, (known++)->second, as_of, result.counts);
     } else {
-      Confirm(std::move(record), false, previous.emplace_hint(known, std::move(key), RawRecord())->second, as_of,
-              result.counts);
+      Confirm(std::move(record), std::move(hash), false,
+              previous.emplace_hint(known, std::move(key), RawRecord())->second, as_of, result.counts);
     }
   }
   result.set = std::move(previous);

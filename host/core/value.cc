@@ -248,8 +248,10 @@ Value& Fields::Insert(size_t place, absl::string_view name, Value value) {
 }
 
 Fields::const_iterator Fields::find(absl::string_view name) const {
-  const size_t place = PlaceOf(name);
-  return IsAt(place, name) ? const_iterator(first() + place) : end();
+  const Slot* const end = first() + size();
+  const Slot* const place = std::lower_bound(
+      first(), end, name, [](const Slot& slot, absl::string_view wanted) { return *slot.name < wanted; });
+  return place != end && *place->name == name ? const_iterator(place) : const_iterator(end);
 }
 
 const Value& Fields::at(absl::string_view name) const {

@@ -12,6 +12,7 @@
 namespace sluice::engine {
 namespace {
 
+constexpr size_t kLarge = 50'000;        // Records of an import: what was freed before it is stored is worth returning.
 constexpr int64_t kTombstoneDays = 400;  // Longer than any window and any school year.
 
 std::string IncompleteStates(const std::vector<core::ClassState>& states,
@@ -269,6 +270,7 @@ absl::StatusOr<Candidate> Importer::Take(const Job& job, const std::string& syst
     import.raw = core::MergeRecords(std::move(previous), std::move(reading.data), job.as_of, kTombstoneDays).set;
     ASSIGN_OR_RETURN(candidate, snapshots_.Make(*job.configuration, system, import.raw, job.as_of));
   }
+  if (import.raw.size() >= kLarge) base::ReturnFreeMemory();
   import.is_candidate = candidate.is_blocked;
   commit.imports.push_back(std::move(import));
   RETURN_IF_ERROR(snapshots_.AddTo(candidate, system, "import", commit));

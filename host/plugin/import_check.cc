@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "host/base/status.h"
@@ -147,6 +149,11 @@ absl::Status ImportCheck::TakeRecords(const v1::RecordBatch& batch, Given* given
     record.object_class = object_class.name;
     record.id = std::move(row.id);
     record.name = std::move(row.name);
+    // No more than there are: a large school holds millions of them.
+    record.attributes.reserve(
+        static_cast<size_t>(std::count_if(row.cells.begin(), row.cells.end(), [](const v1::Value& cell) {
+          return cell.kind_case() != v1::Value::KIND_NOT_SET;
+        })));
     for (size_t i = 0; i < row.cells.size(); ++i) {
       if (!object_class.attribute_is_asked[i]) continue;
       core::Value value = ValueFromProto(row.cells[i]);

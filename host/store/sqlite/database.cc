@@ -38,11 +38,11 @@ Binding::Binding(absl::CivilDay value) : kind_(Kind::kText) {
 Query::Query(Query&& other) noexcept
     : database_(other.database_),
       statement_(std::exchange(other.statement_, nullptr)),
-      is_kept_(other.is_kept_),
+      kept_(other.kept_),
       status_(std::move(other.status_)) {}
 
 Query::~Query() {
-  if (statement_ != nullptr) database_->Return(statement_, is_kept_);
+  if (statement_ != nullptr) database_->Return(statement_, kept_);
 }
 
 bool Query::Next() {
@@ -120,16 +120,17 @@ Database::~Database() {
 }
 
 absl::StatusOr<Query> Database::Prepare(absl::string_view sql, const std::vector<Binding>& bindings, bool is_copied) {
-  Kept& kept = kept_[std::string(sql)];
-  const bool is_kept = !kept.is_used;
-  sqlite3_stmt* statement = is_kept ? kept.statement : nullptr;
+  auto known = kept_.find(sql);
+  if (known == kept_.end()) known = kept_.emplace(std::string(sql), KeptStatement()).first;
+  KeptStatement* const kept = known->second.is_used ? nullptr : &known->second;
+  sqlite3_stmt* statement = kept != nullptr ? kept->statement : nullptr;
   if (statement == nullptr) {
     const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
-                                        is_kept ? SQLITE_PREPARE_PERSISTENT : 0, &statement, nullptr);
+                                        kept != nullptr ? SQLITE_PREPARE_PERSISTENT : 0, &statement, nullptr);
     if (code != SQLITE_OK) return Error(code);
   }
-  if (is_kept) kept = {statement, true};
-  Query query(this, statement, is_kept);
+  if (kept != nullptr) *kept = {statement, true};
+  Query query(this, statement, kept);
   if (sqlite3_bind_parameter_count(statement) != static_cast<int>(bindings.size())) {
     return absl::InternalError(absl::StrCat("bug: ", bindings.size(), " values for: ", sql));
   }
@@ -138,15 +139,21 @@ absl::StatusOr<Query> Database::Prepare(absl::string_view sql, const std::vector
   return query;
 }
 
-void Database::Return(sqlite3_stmt* statement, bool is_kept) {
-  if (!is_kept) {
+void Database::Return(sqlite3_stmt* statement, KeptStatement* kept) {
+  if (kept == nullptr) {
     sqlite3_finalize(statement);
     return;
   }
   sqlite3_reset(statement);
   sqlite3_clear_bindings(statement);
-  auto kept = kept_.find(sqlite3_sql(statement));
-  if (kept != kept_.end()) kept->second.is_used = false;
+  kept->is_used = false;
+}
+
+void Database::ReleasePages() {
+  constexpr int kWorthIt = 4 << 20;
+  int bytes = 0, highest = 0;
+  sqlite3_db_status(handle_, SQLITE_DBSTATUS_CACHE_USED, &bytes, &highest, 0);
+  if (bytes > kWorthIt) sqlite3_db_release_memory(handle_);
 }
 
 absl::Status Database::RunScript(const std::string& sql) {

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/hash/hash.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -60,6 +61,12 @@ class Binding {
 
 class Database;
 
+// A statement that is kept to be used again.
+struct KeptStatement {
+  sqlite3_stmt* statement = nullptr;
+  bool is_used = false;
+};
+
 // A statement that runs: rows one by one.
 class Query {
  public:
@@ -83,13 +90,13 @@ class Query {
 
  private:
   friend class Database;
-  Query(Database* database, sqlite3_stmt* statement, bool is_kept)
-      : database_(database), statement_(statement), is_kept_(is_kept) {}
+  Query(Database* database, sqlite3_stmt* statement, KeptStatement* kept)
+      : database_(database), statement_(statement), kept_(kept) {}
   void Bind(int place, const Binding& value, bool is_copied);
 
   Database* database_;
   sqlite3_stmt* statement_;
-  bool is_kept_;  // In the database's list, to be used again.
+  KeptStatement* kept_;  // In the database's list; null: it is not.
   absl::Status status_;
 };
 
@@ -139,6 +146,8 @@ class Database {
   // Rows that the last statement changed.
   int Changes() const { return sqlite3_changes(handle_); }
   int64_t LastRowId() const { return sqlite3_last_insert_rowid(handle_); }
+  // After something large: gives back what the pages of the file take in memory.
+  void ReleasePages();
   bool InTransaction() const { return sqlite3_get_autocommit(handle_) == 0; }
   const std::string& path() const { return path_; }
   sqlite3* handle() const { return handle_; }
@@ -150,15 +159,15 @@ class Database {
   friend class Query;
   Database(std::string path, sqlite3* handle) : path_(std::move(path)), handle_(handle) {}
   absl::StatusOr<Query> Prepare(absl::string_view sql, const std::vector<Binding>& bindings, bool is_copied);
-  void Return(sqlite3_stmt* statement, bool is_kept);
+  static void Return(sqlite3_stmt* statement, KeptStatement* kept);
 
-  struct Kept {
-    sqlite3_stmt* statement = nullptr;
-    bool is_used = false;
+  struct SqlHash {
+    using is_transparent = void;
+    size_t operator()(absl::string_view sql) const { return absl::HashOf(sql); }
   };
   const std::string path_;
   sqlite3* const handle_;
-  std::unordered_map<std::string, Kept> kept_;
+  std::unordered_map<std::string, KeptStatement, SqlHash, std::equal_to<>> kept_;  // By what they say.
 };
 
 // All or nothing: what is not committed is rolled back.

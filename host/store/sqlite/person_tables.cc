@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <optional>
-#include <thread>
 #include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "host/base/hash.h"
+#include "host/base/parallel.h"
 #include "host/base/status.h"
 #include "host/core/raw_records.h"
 #include "host/store/sqlite/codec.h"
@@ -17,23 +17,9 @@ namespace sluice::store {
 namespace {
 
 constexpr size_t kWorthAThread = 500;
-constexpr size_t kMostThreads = 4;
-constexpr size_t kReadAtOnce = 4096;
+constexpr size_t kAtOnce = 4096;
 
 using Persons = std::vector<std::shared_ptr<const core::Person>>;
-
-// Calls work(from, to) for parts of [0, size), on several threads when there is much.
-template <class Work>
-void InParts(size_t size, const Work& work) {
-  const size_t cores = std::max(1u, std::thread::hardware_concurrency());
-  const size_t parts = std::clamp<size_t>(size / kWorthAThread, 1, std::min(cores, kMostThreads));
-  std::vector<std::thread> threads;
-  for (size_t part = 1; part < parts; ++part) {
-    threads.emplace_back([&, part] { work(size * part / parts, size * (part + 1) / parts); });
-  }
-  work(0, size / parts);
-  for (std::thread& thread : threads) thread.join();
-}
 
 // The hashes of persons, those of objects that are known taken over.
 std::vector<std::string> HashesOf(const Persons& persons, const SnapshotCache& known) {
@@ -44,7 +30,7 @@ std::vector<std::string> HashesOf(const Persons& persons, const SnapshotCache& k
     while (at_known < known_size && known.snapshot->persons[at_known]->id < persons[at]->id) ++at_known;
     if (at_known < known_size && known.snapshot->persons[at_known] == persons[at]) hashes[at] = known.hashes[at_known];
   }
-  InParts(persons.size(), [&](size_t from, size_t to) {
+  base::InParts(persons.size(), kWorthAThread, [&](size_t from, size_t to) {
     for (size_t at = from; at < to; ++at) {
       if (hashes[at].empty()) hashes[at] = HashBytes(core::VersionHash(*persons[at]));
     }
@@ -97,7 +83,7 @@ absl::Status CheckOrder(const Persons& persons) {
 
 absl::Status ParsePersons(const std::vector<std::string>& texts, Persons& persons, size_t offset) {
   std::vector<absl::Status> results(texts.size());
-  InParts(texts.size(), [&](size_t from, size_t to) {
+  base::InParts(texts.size(), kWorthAThread, [&](size_t from, size_t to) {
     for (size_t at = from; at < to; ++at) {
       const nlohmann::json json = Parse(texts[at]);
       absl::StatusOr<core::Person> person = json.is_object()
@@ -112,6 +98,26 @@ absl::Status ParsePersons(const std::vector<std::string>& texts, Persons& person
   });
   for (size_t at = 0; at < results.size(); ++at) {
     if (!results[at].ok()) return Unreadable("person_versions", absl::StrCat(offset + at));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status InsertVersions(Database& database, const Persons& persons, const std::vector<std::string>& hashes,
+                            const std::vector<size_t>& places, int64_t sequence) {
+  std::vector<std::string> texts;
+  for (size_t from = 0; from < places.size(); from += kAtOnce) {
+    const size_t count = std::min(kAtOnce, places.size() - from);
+    texts.assign(count, {});
+    base::InParts(count, kWorthAThread, [&](size_t first, size_t last) {
+      for (size_t at = first; at < last; ++at) texts[at] = core::CanonicalText(*persons[places[from + at]]);
+    });
+    for (size_t at = 0; at < count; ++at) {
+      const size_t place = places[from + at];
+      ASSIGN_OR_RETURN(const int64_t content, ContentId(database, Blob{hashes[place]}, texts[at]));
+      RETURN_IF_ERROR(
+          database.Run("INSERT INTO person_versions (person_id, hash, content, from_snapshot) VALUES (?, ?, ?, ?)",
+                       persons[place]->id, Blob{hashes[place]}, content, sequence));
+    }
   }
   return absl::OkStatus();
 }
@@ -136,14 +142,7 @@ absl::StatusOr<SnapshotCache> WriteSnapshot(Database& database, const core::Snap
   for (const int64_t row : differences.ending) {
     RETURN_IF_ERROR(database.Run("UPDATE person_versions SET until_snapshot = ? WHERE id = ?", sequence, row));
   }
-  for (const size_t at : differences.beginning) {
-    const core::Person& person = *snapshot.persons[at];
-    ASSIGN_OR_RETURN(const int64_t content,
-                     ContentIdLazily(database, Blob{hashes[at]}, [&] { return core::CanonicalText(person); }));
-    RETURN_IF_ERROR(
-        database.Run("INSERT INTO person_versions (person_id, hash, content, from_snapshot) VALUES (?, ?, ?, ?)",
-                     person.id, Blob{hashes[at]}, content, sequence));
-  }
+  RETURN_IF_ERROR(InsertVersions(database, snapshot.persons, hashes, differences.beginning, sequence));
   auto copy = std::make_shared<core::Snapshot>(snapshot);
   copy->sequence = sequence;
   return SnapshotCache{std::move(copy), std::move(hashes)};
@@ -170,7 +169,7 @@ absl::StatusOr<SnapshotCache> ReadSnapshot(Database& database) {
   bool has_row = query.Next();
   while (has_row) {
     std::vector<std::string> texts;
-    for (; has_row && texts.size() < kReadAtOnce; has_row = query.Next()) {
+    for (; has_row && texts.size() < kAtOnce; has_row = query.Next()) {
       texts.push_back(query.Text(0));
       cache.hashes.push_back(query.Text(1));
     }

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "host/base/hash.h"
+#include "host/base/parallel.h"
 #include "host/base/status.h"
 #include "host/store/sqlite/codec.h"
 
@@ -96,7 +97,8 @@ struct Difference {
   RowFacts facts;
 };
 
-constexpr size_t kDifferencesAtOnce = 2000;
+constexpr size_t kDifferencesAtOnce = 4000;
+constexpr size_t kWorthAThread = 500;
 
 // How far a comparison has come.
 struct Place {
@@ -137,11 +139,31 @@ absl::StatusOr<std::vector<Difference>> Compare(Database& database, const std::s
   return differences;
 }
 
+// Another day of confirmation is no other version.
+bool IsOnlyConfirmed(const Difference& difference) {
+  if (!difference.row.has_value() || difference.record == nullptr) return false;
+  RowFacts before = difference.row->facts;
+  before.confirmed = difference.facts.confirmed;
+  return before == difference.facts;
+}
+
 std::string RecordText(const core::RawRecord& record) { return core::CanonicalText(record.record); }
 
-absl::Status InsertActive(Database& database, const std::string& system, int64_t import, const Difference& difference) {
-  ASSIGN_OR_RETURN(const int64_t content, ContentIdLazily(database, Blob{difference.facts.hash},
-                                                          [&] { return RecordText(*difference.record); }));
+// What the records say that come with `differences`, in their places.
+std::vector<std::string> TextsOf(const std::vector<Difference>& differences) {
+  std::vector<std::string> texts(differences.size());
+  base::InParts(differences.size(), kWorthAThread, [&](size_t from, size_t to) {
+    for (size_t at = from; at < to; ++at) {
+      const Difference& difference = differences[at];
+      if (difference.record != nullptr && !IsOnlyConfirmed(difference)) texts[at] = RecordText(*difference.record);
+    }
+  });
+  return texts;
+}
+
+absl::Status InsertActive(Database& database, const std::string& system, int64_t import, const Difference& difference,
+                          const std::string& text) {
+  ASSIGN_OR_RETURN(const int64_t content, ContentId(database, Blob{difference.facts.hash}, text));
   return database.Run(
       "INSERT INTO raw_records (system, scope, class, object, hash, content, first_seen, last_seen, confirmed, "
       "from_import) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -151,20 +173,18 @@ absl::Status InsertActive(Database& database, const std::string& system, int64_t
 
 absl::Status ApplyToActive(Database& database, const std::string& system, int64_t import,
                            const std::vector<Difference>& differences) {
-  for (const Difference& difference : differences) {
-    if (difference.row.has_value() && difference.record != nullptr) {
-      RowFacts before = difference.row->facts;
-      before.confirmed = difference.facts.confirmed;
-      if (before == difference.facts) {  // Another day of confirmation is no other version.
-        RETURN_IF_ERROR(database.Run("UPDATE raw_records SET confirmed = ? WHERE id = ?", difference.facts.confirmed,
-                                     difference.row->id));
-        continue;
-      }
+  const std::vector<std::string> texts = TextsOf(differences);
+  for (size_t at = 0; at < differences.size(); ++at) {
+    const Difference& difference = differences[at];
+    if (IsOnlyConfirmed(difference)) {
+      RETURN_IF_ERROR(database.Run("UPDATE raw_records SET confirmed = ? WHERE id = ?", difference.facts.confirmed,
+                                   difference.row->id));
+      continue;
     }
     if (difference.row.has_value()) {
       RETURN_IF_ERROR(database.Run("UPDATE raw_records SET until_import = ? WHERE id = ?", import, difference.row->id));
     }
-    if (difference.record != nullptr) RETURN_IF_ERROR(InsertActive(database, system, import, difference));
+    if (difference.record != nullptr) RETURN_IF_ERROR(InsertActive(database, system, import, difference, texts[at]));
   }
   return absl::OkStatus();
 }
@@ -320,10 +340,11 @@ absl::Status ApplyCandidate(Database& database, const std::string& system, const
 }  // namespace
 
 absl::StatusOr<int64_t> ContentId(Database& database, const Blob& hash, absl::string_view json) {
-  ASSIGN_OR_RETURN(const int64_t known, database.Number(0, "SELECT id FROM contents WHERE hash = ?", hash));
-  if (known != 0) return known;
-  RETURN_IF_ERROR(database.Run("INSERT INTO contents (hash, json) VALUES (?, ?)", hash, json));
-  return database.LastRowId();
+  // Most that are written are new.
+  RETURN_IF_ERROR(
+      database.Run("INSERT INTO contents (hash, json) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING", hash, json));
+  if (database.Changes() > 0) return database.LastRowId();
+  return database.Number(0, "SELECT id FROM contents WHERE hash = ?", hash);
 }
 
 absl::Status WriteImport(Database& database, const ImportResult& import) {

@@ -20,13 +20,6 @@ namespace sluice::store {
 
 // The id of a content, which is stored when nobody has it yet.
 absl::StatusOr<int64_t> ContentId(Database& database, const Blob& hash, absl::string_view json);
-// The same with the text made only when it is needed.
-template <class MakeJson>
-absl::StatusOr<int64_t> ContentIdLazily(Database& database, const Blob& hash, const MakeJson& make) {
-  absl::StatusOr<int64_t> known = database.Number(0, "SELECT id FROM contents WHERE hash = ?", hash);
-  if (!known.ok() || *known != 0) return known;
-  return ContentId(database, hash, make());
-}
 
 absl::Status WriteImport(Database& database, const ImportResult& import);
 

@@ -59,8 +59,9 @@ void EnforcementCounts::Add(const EnforcementCounts& other) {
 absl::Status OperationLedger::Write(Change change) {
   store::Commit& commit = change.commit;
   if (!commit.operations.empty() || !commit.audit.empty() || !commit.secrets.empty()) {
+    const absl::Time now = Now();
     for (audit::Entry& entry : commit.audit) {
-      entry.time = Now();
+      entry.time = now;
       entry.actor = run_->actor();
       entry.configuration = world_.configuration->hash;
       entry.snapshot = world_.snapshot->sequence;

@@ -24,9 +24,11 @@ constexpr std::array<OperationKind, 10> kPhases = {
     OperationKind::kUpdate,  OperationKind::kEnable,        OperationKind::kGrant,          OperationKind::kRevoke,
     OperationKind::kDelete,  OperationKind::kDeleteResource};
 
-constexpr size_t kBatch = 100;         // Operations in one write-ahead transaction; of those that are joined,
-constexpr size_t kMostUnderWay = 500;  // all: sent and without a result, which is also the most verified at once.
-constexpr int kMostBreaks = 5;         // Streams that broke with operations under way, in one run.
+constexpr size_t kBatch = 100;          // Operations in one write-ahead transaction,
+constexpr size_t kJoinedBatch = 500;    // and of those that are joined.
+constexpr size_t kMostUnderWay = 1000;  // Sent and without a result: some are stored while others are carried out.
+constexpr size_t kMostVerified = 500;   // At once.
+constexpr int kMostBreaks = 5;          // Streams that broke with operations under way, in one run.
 
 bool MayReturn(Reason reason) {
   switch (reason) {
@@ -78,10 +80,22 @@ void SystemEnforcement::Start() {
   });
 }
 
+// What comes while the strand stores what came before is stored together.
 void SystemEnforcement::OnResults(std::vector<TargetResult> results) {
-  strand_->Run([self = shared_from_this(), results = std::move(results)]() mutable {
+  {
+    absl::MutexLock lock(&arrived_mutex_);
+    const bool is_awaited = !arrived_.empty();
+    arrived_.insert(arrived_.end(), std::make_move_iterator(results.begin()), std::make_move_iterator(results.end()));
+    if (is_awaited) return;
+  }
+  strand_->Run([self = shared_from_this()] {
+    std::vector<TargetResult> arrived;
+    {
+      absl::MutexLock lock(&self->arrived_mutex_);
+      arrived.swap(self->arrived_);
+    }
     base::CrashPoints::Pass(base::CrashPoint::kAnswered);
-    self->Handle([me = self.get(), results = std::move(results)]() mutable { return me->Settle(std::move(results)); });
+    self->Handle([me = self.get(), arrived = std::move(arrived)]() mutable { return me->Settle(std::move(arrived)); });
   });
 }
 
@@ -198,7 +212,7 @@ bool SystemEnforcement::NextPhase() {
 }
 
 // As the classes of this phase allow. Changes of one object's members that the connector writes together are sent one
-// object after the other, and as many at once as may be under way.
+// object after the other, and many at once.
 void SystemEnforcement::SetPace() {
   pace_ = {kBatch, kMostUnderWay};
   const auto schema = world_.state->schemas.find(work_.system);
@@ -218,7 +232,7 @@ void SystemEnforcement::SetPace() {
     pace_.most_under_way = std::min<size_t>(pace_.most_under_way, known->second.max_in_flight);
   }
   if (joins) {
-    pace_.batch = kMostUnderWay;
+    pace_.batch = kJoinedBatch;
     std::stable_sort(queue_.begin(), queue_.end(), [](const store::Operation& a, const store::Operation& b) {
       return std::tie(a.planned.permission_id, a.planned.entitlement) <
              std::tie(b.planned.permission_id, b.planned.entitlement);
@@ -337,7 +351,7 @@ void SystemEnforcement::Verify() {
     return Stop(absl::StrCat("system \"", work_.system, "\" has no connector; see: sluice plugin list"));
   }
   is_verifying_ = true;
-  std::vector<TargetOperation> operations = ledger_.InDoubt(kMostUnderWay);
+  std::vector<TargetOperation> operations = ledger_.InDoubt(kMostVerified);
   std::vector<std::string> asked;
   for (const TargetOperation& operation : operations) asked.push_back(operation.id);
   connector->Verify(std::move(operations),

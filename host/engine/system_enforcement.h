@@ -15,7 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "host/base/backoff.h"
 #include "host/engine/context.h"
 #include "host/engine/operation_ledger.h"
@@ -94,6 +96,8 @@ class SystemEnforcement final : public ApplySink, public std::enable_shared_from
   size_t phase_ = 0;
   std::deque<store::Operation> queue_;     // Of this phase, not sent yet.
   std::vector<TargetResult> unavailable_;  // Not reached, or not sent: the end of the stream says which.
+  absl::Mutex arrived_mutex_;
+  std::vector<TargetResult> arrived_ ABSL_GUARDED_BY(arrived_mutex_);  // Since the strand took them last.
   std::deque<Event> events_;
   bool is_store_away_ = false;
   bool was_store_away_ = false;

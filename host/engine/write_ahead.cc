@@ -150,16 +150,18 @@ OperationLedger::Ahead OperationLedger::WriteAhead(std::vector<store::Operation>
   base::CrashPoints::Pass(base::CrashPoint::kBeforeWriteAhead);
   Ahead ahead;
   ahead.lease_until = Now() + kLease;
+  std::vector<std::string> ids;
+  for (const store::Operation& stored : batch) ids.push_back(stored.planned.id);
+  const absl::StatusOr<std::map<std::string, int>> before = context_.store->LoadAttempts(ids);
+  if (!before.ok()) {
+    ahead.status = before.status();
+    ahead.unwritten = std::move(batch);
+    return ahead;
+  }
   std::vector<Prepared> prepared;
   for (store::Operation stored : batch) {
     if (stored.attempt == 0) {  // A target takes another payload under the same id only with a higher attempt.
-      absl::StatusOr<std::optional<store::Operation>> before = context_.store->LoadOperation(stored.planned.id);
-      if (!before.ok()) {
-        ahead.status = before.status();
-        ahead.unwritten = std::move(batch);
-        return ahead;
-      }
-      if (before->has_value()) stored.attempt = (*before)->attempt;
+      if (const auto known = before->find(stored.planned.id); known != before->end()) stored.attempt = known->second;
     }
     ++stored.attempt;
     stored.host = context_.host_id;

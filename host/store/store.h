@@ -169,6 +169,8 @@ class Store {
   virtual absl::StatusOr<std::vector<Operation>> LoadOperations(const std::string& run_id) = 0;
   virtual absl::StatusOr<std::vector<Operation>> LoadOperationsOf(const std::string& person_id) = 0;
   virtual absl::StatusOr<std::optional<Operation>> LoadOperation(const std::string& id_prefix) = 0;
+  // How often each of those that are stored was sent, by whole id.
+  virtual absl::StatusOr<std::map<std::string, int>> LoadAttempts(const std::vector<std::string>& ids) = 0;
   virtual absl::StatusOr<std::vector<Run>> LoadRuns(int limit) = 0;   // Newest first.
   virtual absl::StatusOr<std::vector<BlockRecord>> LoadBlocks() = 0;  // Not "gone"; newest first.
   virtual absl::StatusOr<std::vector<SealedSecret>> LoadSecrets(

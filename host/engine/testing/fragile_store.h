@@ -125,6 +125,9 @@ class FragileStore final : public store::Store {
   absl::StatusOr<std::optional<store::Operation>> LoadOperation(const std::string& id) override {
     return real_->LoadOperation(id);
   }
+  absl::StatusOr<std::map<std::string, int>> LoadAttempts(const std::vector<std::string>& ids) override {
+    return real_->LoadAttempts(ids);
+  }
   absl::StatusOr<std::vector<store::Run>> LoadRuns(int limit) override { return real_->LoadRuns(limit); }
   absl::StatusOr<std::vector<store::BlockRecord>> LoadBlocks() override { return real_->LoadBlocks(); }
   absl::StatusOr<std::vector<store::SealedSecret>> LoadSecrets(const std::string& person) override {

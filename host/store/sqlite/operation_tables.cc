@@ -38,15 +38,20 @@ std::string After(const std::string& prefix) { return absl::StrCat(prefix, "\x7f
 struct Stored {
   bool is_there = false;
   bool is_open = false;
+  // By the same run's sending: what it says is stored as well.
+  bool is_of_this_attempt = false;
 };
 absl::StatusOr<Stored> CheckFence(Database& database, const Operation& operation) {
   ASSIGN_OR_RETURN(Query query,
-                   database.Ask("SELECT state, fence, host FROM operations WHERE id = ?", operation.planned.id));
+                   database.Ask("SELECT state, fence, host, run_id, attempt, plan FROM operations WHERE id = ?",
+                                operation.planned.id));
   Stored stored;
   if (query.Next()) {
     Operation::State state = Operation::State::kDone;
     if (!FromName(query.View(0), state)) return Unreadable("operations", operation.planned.id);
-    stored = {true, IsOpen(state)};
+    stored = {
+        true, IsOpen(state),
+        query.View(3) == operation.run_id && query.Integer(4) == operation.attempt && query.View(5) == operation.plan};
     if (query.Integer(1) > operation.fence) {
       return absl::AbortedError(absl::StrCat("operation ", operation.planned.id, " was claimed by host ", query.View(2),
                                              " with lease ", query.Integer(1), "; the lease ", operation.fence,
@@ -116,6 +121,7 @@ absl::StatusOr<bool> WriteOperations(Database& database, const std::vector<Opera
     ASSIGN_OR_RETURN(const Stored stored, CheckFence(database, operation));
     has_changed = has_changed || IsOpen(operation.state) != stored.is_open;
     RETURN_IF_ERROR(Upsert(database, operation));
+    if (stored.is_of_this_attempt) continue;
     RETURN_IF_ERROR(
         database.Run("INSERT INTO operation_contents (operation_id, json) VALUES (?, ?) "
                      "ON CONFLICT DO UPDATE SET json = excluded.json WHERE json IS NOT excluded.json",
@@ -168,6 +174,15 @@ absl::StatusOr<std::optional<Operation>> ReadOperation(Database& database, const
                                                    ": give more of it"));
   }
   return std::move(found[0]);
+}
+
+absl::StatusOr<std::map<std::string, int>> ReadAttempts(Database& database, const std::vector<std::string>& ids) {
+  std::map<std::string, int> attempts;
+  for (const std::string& id : ids) {
+    ASSIGN_OR_RETURN(const int64_t attempt, database.Number(-1, "SELECT attempt FROM operations WHERE id = ?", id));
+    if (attempt >= 0) attempts[id] = static_cast<int>(attempt);
+  }
+  return attempts;
 }
 
 absl::Status WritePlan(Database& database, const core::Plan& plan) {

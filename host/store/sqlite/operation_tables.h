@@ -4,6 +4,7 @@
 #ifndef SLUICE_HOST_STORE_SQLITE_OPERATION_TABLES_H_
 #define SLUICE_HOST_STORE_SQLITE_OPERATION_TABLES_H_
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,8 @@ absl::StatusOr<std::vector<Operation>> ReadOperationsOfRun(Database& database, c
 absl::StatusOr<std::vector<Operation>> ReadOperationsOfPerson(Database& database, const std::string& person_id);
 // INVALID_ARGUMENT when several ids begin so.
 absl::StatusOr<std::optional<Operation>> ReadOperation(Database& database, const std::string& id_prefix);
+
+absl::StatusOr<std::map<std::string, int>> ReadAttempts(Database& database, const std::vector<std::string>& ids);
 
 absl::Status WritePlan(Database& database, const core::Plan& plan);
 absl::StatusOr<core::Plan> ReadPlan(Database& database, const std::string& hash_prefix);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -29,7 +30,7 @@ namespace {
 // Write-ahead log; what is committed is on the disk; the log is cut back when it is checkpointed, 1 MiB stays.
 constexpr char kWriterSettings[] =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 1048576; "
-    "PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST;";
+    "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST;";
 constexpr char kReaderSettings[] = "PRAGMA query_only = 1; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;";
 
 constexpr char kStateSequence[] = "state_sequence", kFence[] = "fence", kAsOf[] = "as_of";
@@ -91,6 +92,9 @@ class SqliteStore final : public Store {
   }
   absl::StatusOr<std::optional<Operation>> LoadOperation(const std::string& id_prefix) override {
     return Read([&](Database& database) { return ReadOperation(database, id_prefix); });
+  }
+  absl::StatusOr<std::map<std::string, int>> LoadAttempts(const std::vector<std::string>& ids) override {
+    return Read([&](Database& database) { return ReadAttempts(database, ids); });
   }
   absl::StatusOr<std::vector<Run>> LoadRuns(int limit) override {
     return Read([&](Database& database) { return ReadRuns(database, limit); });
@@ -263,6 +267,10 @@ absl::Status SqliteStore::WriteGroup(const std::vector<Waiting*>& group) {
   base::CrashPoints::Pass(base::CrashPoint::kTransactionIsWritten);
   RETURN_IF_ERROR(transaction.Commit());
   base::CrashPoints::Pass(base::CrashPoint::kTransactionIsCommitted);
+  const bool is_large = std::any_of(group.begin(), group.end(), [](const Waiting* member) {
+    return !member->commit->imports.empty() || member->commit->snapshot.has_value();
+  });
+  if (is_large) writer_->ReleasePages();
   absl::MutexLock lock(&read_mutex_);
   for (Waiting* member : group) {
     if (member->cache.has_value()) snapshot_ = *std::move(member->cache);
@@ -344,6 +352,7 @@ absl::StatusOr<std::unique_ptr<Database>> SqliteStore::TakeReader() {
 
 void SqliteStore::ReturnReader(std::unique_ptr<Database> database) {
   constexpr size_t kMostIdle = 4;
+  database->ReleasePages();
   absl::MutexLock lock(&read_mutex_);
   if (idle_readers_.size() < kMostIdle) idle_readers_.push_back(std::move(database));
 }

@@ -166,6 +166,9 @@ TEST_F(InStore, OpenOperationsAreNotPlannedAgain) {
   EXPECT_EQ(core::ToJson((*failed)->planned), core::ToJson(commit.operations[3].planned));
   EXPECT_EQ(store_->LoadOperation("aa").status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_FALSE(store_->LoadOperation("ff")->has_value());
+  const auto attempts = store_->LoadAttempts({"aa01", "ab", "ff"});
+  ASSERT_TRUE(attempts.ok()) << attempts.status();
+  EXPECT_EQ(*attempts, (std::map<std::string, int>{{"aa01", commit.operations[0].attempt}}));
   const int64_t sequence = state.sequence;
   commit.operations = {MakeOperation("aa01", Operation::State::kSent)};
   Write(commit);

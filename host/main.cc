@@ -11,6 +11,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/numbers.h"
+#include "absl/synchronization/mutex.h"
 #include "host/app/app.h"
 #include "host/base/log.h"
 #include "host/base/memory.h"
@@ -35,6 +36,9 @@ std::string SayWhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
 
 int main(int argc, char** argv) {
   sluice::base::ShareMemory();
+#ifdef NDEBUG  // Debian's absl looks for deadlocks at each lock otherwise.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+#endif
   // A core of the host would hold secrets.
   const rlimit no_core = {0, 0};
   setrlimit(RLIMIT_CORE, &no_core);

@@ -33,6 +33,18 @@ core::Completeness CompletenessOf(const v1::ImportEnd::ClassEnd& end) {
   }
 }
 
+// How many attributes each record of a batch has.
+std::vector<size_t> VisibleOf(const v1::RecordBatch& batch) {
+  std::vector<size_t> visible(static_cast<size_t>(batch.ids_size()));
+  for (const v1::Column& column : batch.columns()) {
+    const std::string& presence = column.presence();
+    for (size_t i = 0; i < visible.size() && (presence.empty() || i < presence.size()); ++i) {
+      visible[i] += presence.empty() || presence[i] != static_cast<char>(v1::PRESENCE_NOT_VISIBLE);
+    }
+  }
+  return visible;
+}
+
 }  // namespace
 
 ImportCheck::ImportCheck(const engine::ReadPlan& plan) {
@@ -133,35 +145,49 @@ absl::Status ImportCheck::CheckIndexes(uint32_t object_class, uint32_t scope) co
 absl::Status ImportCheck::TakeRecords(const v1::RecordBatch& batch, Given* given) {
   if (classes_.empty()) return Refused("it sent records, its schema has no class");
   RETURN_IF_ERROR(CheckIndexes(batch.object_class(), batch.scope()));
-  auto rows = wire::DecodeBatch(batch, schema_);
-  if (!rows.ok()) {
-    return Refused(absl::StrCat("a batch of ", Where(batch.object_class(), batch.scope()),
-                                " does not fit: ", rows.status().message()));
-  }
-  counts_[{batch.scope(), batch.object_class()}] += rows->size();
+  const auto misfit = [&](const absl::Status& status) {
+    return Refused(
+        absl::StrCat("a batch of ", Where(batch.object_class(), batch.scope()), " does not fit: ", status.message()));
+  };
+  if (absl::Status status = wire::CheckBatch(batch, schema_); !status.ok()) return misfit(status);
   const Class& object_class = classes_[batch.object_class()];
-  if (!object_class.is_asked) return absl::OkStatus();
-  const auto& attributes = schema_.classes(static_cast<int>(batch.object_class())).attributes();
-  given->records.reserve(rows->size());
-  for (wire::Row& row : *rows) {
-    core::Record record;
-    record.scope = scopes_[batch.scope()].first;
-    record.object_class = object_class.name;
-    record.id = std::move(row.id);
-    record.name = std::move(row.name);
-    // No more than there are: a large school holds millions of them.
-    record.attributes.reserve(
-        static_cast<size_t>(std::count_if(row.cells.begin(), row.cells.end(), [](const v1::Value& cell) {
-          return cell.kind_case() != v1::Value::KIND_NOT_SET;
-        })));
-    for (size_t i = 0; i < row.cells.size(); ++i) {
-      if (!object_class.attribute_is_asked[i]) continue;
-      core::Value value = ValueFromProto(row.cells[i]);
-      if (value.is_visible()) record.attributes.emplace(attributes[static_cast<int>(i)], std::move(value));
-    }
-    given->records.push_back(std::move(record));
+  std::vector<core::Record> records(static_cast<size_t>(batch.ids_size()));
+  const std::vector<size_t> visible = VisibleOf(batch);
+  for (size_t i = 0; i < records.size(); ++i) {
+    records[i].scope = scopes_[batch.scope()].first;
+    records[i].object_class = object_class.name;
+    records[i].id = batch.ids(static_cast<int>(i));
+    if (batch.names_size() != 0) records[i].name = batch.names(static_cast<int>(i));
+    records[i].attributes.reserve(visible[i]);  // No more than there are: a large school holds millions of them.
   }
+  for (const v1::Column* column : InOrderOfNames(batch)) {
+    const std::string& name = NameOf(batch.object_class(), column->attribute());
+    const bool is_asked = object_class.attribute_is_asked[column->attribute()];
+    const absl::Status fits =
+        wire::VisitColumn(*column, records.size(), [&](size_t row, const std::string* text, const v1::Value* value) {
+          if (!is_asked) return;
+          core::Value seen = text != nullptr ? core::Value::Text(*text) : ValueFromProto(*value);
+          if (seen.is_visible()) records[row].attributes.emplace(name, std::move(seen));
+        });
+    if (fits.ok()) continue;
+    return misfit(wire::Misfit(batch, absl::StrCat("attribute ", column->attribute(), ": ", fits.message())));
+  }
+  counts_[{batch.scope(), batch.object_class()}] += records.size();
+  if (object_class.is_asked) given->records = std::move(records);
   return absl::OkStatus();
+}
+
+const std::string& ImportCheck::NameOf(uint32_t object_class, uint32_t attribute) const {
+  return schema_.classes(static_cast<int>(object_class)).attributes(static_cast<int>(attribute));
+}
+
+std::vector<const v1::Column*> ImportCheck::InOrderOfNames(const v1::RecordBatch& batch) const {
+  std::vector<const v1::Column*> columns;
+  for (const v1::Column& column : batch.columns()) columns.push_back(&column);
+  std::sort(columns.begin(), columns.end(), [&](const v1::Column* a, const v1::Column* b) {
+    return NameOf(batch.object_class(), a->attribute()) < NameOf(batch.object_class(), b->attribute());
+  });
+  return columns;
 }
 
 absl::Status ImportCheck::TakeEnd(const v1::ImportEnd& end) {

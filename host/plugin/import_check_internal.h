@@ -52,6 +52,9 @@ class ImportCheck {
 
   absl::Status TakeSchema(const connector::v1::StreamSchema& schema, Given* given);
   absl::Status TakeRecords(const connector::v1::RecordBatch& batch, Given* given);
+  const std::string& NameOf(uint32_t object_class, uint32_t attribute) const;
+  // Fields are quickest to fill in the order in which they are kept.
+  std::vector<const connector::v1::Column*> InOrderOfNames(const connector::v1::RecordBatch& batch) const;
   absl::Status TakeEnd(const connector::v1::ImportEnd& end);
   absl::Status TakeScopeEnd(const connector::v1::ImportEnd::ScopeEnd& end, std::set<uint32_t>* seen);
   absl::Status CheckAsked(const std::string& scope, const std::set<std::string>& seen) const;

@@ -222,12 +222,12 @@ class ColumnValues {
   std::vector<v1::Value> items_;
 };
 
-absl::Status Misfit(const v1::RecordBatch& batch, const std::string& what) {
+}  // namespace
+
+absl::Status Misfit(const v1::RecordBatch& batch, absl::string_view what) {
   return absl::InvalidArgumentError(
       absl::StrCat("a batch of ", batch.ids_size(), " records of class ", batch.object_class(), ": ", what));
 }
-
-}  // namespace
 
 v1::Presence PresenceOf(const v1::Value& cell) {
   switch (cell.kind_case()) {
@@ -259,14 +259,15 @@ void EncodeColumn(std::vector<v1::Value> cells, v1::Column* column) {
   }
 }
 
-absl::StatusOr<std::vector<v1::Value>> DecodeColumn(const v1::Column& column, size_t rows) {
-  if (!column.presence().empty() && column.presence().size() != rows) {
-    return absl::InvalidArgumentError(absl::StrCat("presence of ", column.presence().size(), " for ", rows, " rows"));
+absl::Status VisitColumn(const v1::Column& column, size_t rows, CellVisitor cell) {
+  const std::string& presence = column.presence();
+  if (!presence.empty() && presence.size() != rows) {
+    return absl::InvalidArgumentError(absl::StrCat("presence of ", presence.size(), " for ", rows, " rows"));
   }
   size_t expected = rows;
-  if (!column.presence().empty()) {
-    expected = static_cast<size_t>(std::count_if(column.presence().begin(), column.presence().end(),
-                                                 [](char byte) { return HoldsValue(PresenceOfByte(byte)); }));
+  if (!presence.empty()) {
+    expected = static_cast<size_t>(
+        std::count_if(presence.begin(), presence.end(), [](char byte) { return HoldsValue(PresenceOfByte(byte)); }));
   }
   ColumnValues values(column);
   // A kind of list that this build does not know is NOT_VISIBLE for all.
@@ -275,40 +276,68 @@ absl::StatusOr<std::vector<v1::Value>> DecodeColumn(const v1::Column& column, si
     return absl::InvalidArgumentError(absl::StrCat(values.size(), " values where presence says ", expected));
   }
   if (auto status = values.Start(); !status.ok()) return status;
-  std::vector<v1::Value> cells(rows);
+  const bool is_text = column.values_case() == v1::Column::kTexts;
+  v1::Value empty;
+  empty.mutable_empty();
+  int next_text = 0;
   for (size_t i = 0; i < rows; ++i) {
-    const v1::Presence presence =
-        column.presence().empty() ? v1::PRESENCE_PRESENT : PresenceOfByte(column.presence()[i]);
-    if (presence == v1::PRESENCE_EMPTY) cells[i].mutable_empty();
-    if (is_unknown || !HoldsValue(presence)) continue;
-    cells[i] = values.Next();
-    if (presence == v1::PRESENCE_PARTIAL && cells[i].has_list()) cells[i].mutable_list()->set_partial(true);
+    const v1::Presence present = presence.empty() ? v1::PRESENCE_PRESENT : PresenceOfByte(presence[i]);
+    if (present == v1::PRESENCE_EMPTY) cell(i, nullptr, &empty);
+    if (is_unknown || !HoldsValue(present)) continue;
+    if (is_text) {
+      cell(i, &column.texts().values(next_text++), nullptr);
+      continue;
+    }
+    v1::Value value = values.Next();
+    if (present == v1::PRESENCE_PARTIAL && value.has_list()) value.mutable_list()->set_partial(true);
+    cell(i, nullptr, &value);
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<v1::Value>> DecodeColumn(const v1::Column& column, size_t rows) {
+  std::vector<v1::Value> cells;
+  auto status = VisitColumn(column, rows, [&](size_t row, const std::string* text, const v1::Value* value) {
+    cells.resize(rows);  // Not before the column was found to fit.
+    if (text != nullptr) cells[row].set_text(*text);
+    if (value != nullptr) cells[row] = *value;
+  });
+  if (!status.ok()) return status;
+  cells.resize(rows);
   return cells;
 }
 
-absl::StatusOr<std::vector<Row>> DecodeBatch(const v1::RecordBatch& batch, const v1::StreamSchema& schema) {
+absl::Status CheckBatch(const v1::RecordBatch& batch, const v1::StreamSchema& schema) {
   if (batch.object_class() >= static_cast<uint32_t>(schema.classes_size()))
     return Misfit(batch, "the schema has no such class");
   if (batch.scope() >= static_cast<uint32_t>(schema.scopes_size()))
     return Misfit(batch, "the schema has no such scope");
   if (batch.names_size() != 0 && batch.names_size() != batch.ids_size())
     return Misfit(batch, "names and ids differ in number");
+  for (const std::string& id : batch.ids()) {
+    if (id.empty()) return Misfit(batch, "a record has no id");
+  }
   const size_t attributes =
       static_cast<size_t>(schema.classes(static_cast<int>(batch.object_class())).attributes_size());
-  std::vector<Row> rows(static_cast<size_t>(batch.ids_size()));
-  for (size_t i = 0; i < rows.size(); ++i) {
-    rows[i].id = batch.ids(static_cast<int>(i));
-    if (rows[i].id.empty()) return Misfit(batch, "a record has no id");
-    if (batch.names_size() != 0) rows[i].name = batch.names(static_cast<int>(i));
-    rows[i].cells.resize(attributes);
-  }
   std::vector<bool> seen(attributes, false);
   for (const v1::Column& column : batch.columns()) {
     if (column.attribute() >= attributes)
       return Misfit(batch, absl::StrCat("the schema has no attribute ", column.attribute()));
     if (seen[column.attribute()]) return Misfit(batch, absl::StrCat("attribute ", column.attribute(), " comes twice"));
     seen[column.attribute()] = true;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Row>> DecodeBatch(const v1::RecordBatch& batch, const v1::StreamSchema& schema) {
+  if (auto status = CheckBatch(batch, schema); !status.ok()) return status;
+  std::vector<Row> rows(static_cast<size_t>(batch.ids_size()));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    rows[i].id = batch.ids(static_cast<int>(i));
+    if (batch.names_size() != 0) rows[i].name = batch.names(static_cast<int>(i));
+    rows[i].cells.resize(static_cast<size_t>(schema.classes(static_cast<int>(batch.object_class())).attributes_size()));
+  }
+  for (const v1::Column& column : batch.columns()) {
     auto cells = DecodeColumn(column, rows.size());
     if (!cells.ok())
       return Misfit(batch, absl::StrCat("attribute ", column.attribute(), ": ", cells.status().message()));
@@ -320,48 +349,87 @@ absl::StatusOr<std::vector<Row>> DecodeBatch(const v1::RecordBatch& batch, const
 BatchBuilder::BatchBuilder(uint32_t object_class, uint32_t scope, size_t attributes)
     : object_class_(object_class), scope_(scope), columns_(attributes) {}
 
-void BatchBuilder::Add(std::string id, std::string name, std::vector<std::pair<size_t, v1::Value>> cells) {
+void BatchBuilder::Add(absl::string_view id, absl::string_view name, Cells cells) {
   size_bytes_ += RowBytes(id, name, cells);
+  const size_t row = rows();
   has_names_ = has_names_ || !name.empty();
-  ids_.push_back(std::move(id));
-  names_.push_back(std::move(name));
-  for (auto& [attribute, cell] : cells) {
-    if (attribute >= columns_.size()) continue;
-    columns_[attribute].resize(ids_.size());
-    columns_[attribute].back() = std::move(cell);
+  batch_.add_ids(id.data(), id.size());
+  batch_.add_names(name.data(), name.size());
+  for (const auto& [attribute, text] : cells.texts) {
+    if (attribute < columns_.size()) AddText(row, text, &columns_[attribute]);
+  }
+  for (auto& [attribute, cell] : cells.others) {
+    if (attribute < columns_.size()) AddOther(row, std::move(cell), &columns_[attribute]);
   }
 }
 
+void BatchBuilder::AddText(size_t row, absl::string_view text, Column* column) {
+  if (!column->is_text || column->presence.size() > row) {  // Something else, or a second time in this row.
+    v1::Value cell;
+    cell.set_text(text.data(), text.size());
+    return AddOther(row, std::move(cell), column);
+  }
+  column->presence.resize(row, static_cast<char>(v1::PRESENCE_NOT_VISIBLE));
+  column->presence.push_back(static_cast<char>(v1::PRESENCE_PRESENT));
+  column->texts.add_values(text.data(), text.size());
+}
+
+void BatchBuilder::AddOther(size_t row, v1::Value cell, Column* column) {
+  if (column->is_text && cell.has_empty() && column->presence.size() <= row) {
+    column->presence.resize(row, static_cast<char>(v1::PRESENCE_NOT_VISIBLE));
+    column->presence.push_back(static_cast<char>(v1::PRESENCE_EMPTY));
+    return;
+  }
+  if (column->is_text) MakeCells(column);
+  column->cells.resize(row + 1);
+  column->cells[row] = std::move(cell);
+}
+
+void BatchBuilder::MakeCells(Column* column) {
+  column->is_text = false;
+  column->cells.resize(column->presence.size());
+  int next = 0;
+  for (size_t i = 0; i < column->cells.size(); ++i) {
+    if (column->presence[i] == static_cast<char>(v1::PRESENCE_EMPTY)) column->cells[i].mutable_empty();
+    if (column->presence[i] != static_cast<char>(v1::PRESENCE_PRESENT)) continue;
+    column->cells[i].set_text(std::move(*column->texts.mutable_values(next++)));
+  }
+  column->texts.Clear();
+  column->presence.clear();
+}
+
 v1::RecordBatch BatchBuilder::Take() {
-  v1::RecordBatch batch;
+  v1::RecordBatch batch = std::exchange(batch_, {});
   batch.set_object_class(object_class_);
   batch.set_scope(scope_);
-  const size_t rows = ids_.size();
-  for (std::string& id : ids_) batch.add_ids(std::move(id));
-  if (has_names_) {
-    for (std::string& name : names_) batch.add_names(std::move(name));
-  }
+  if (!has_names_) batch.clear_names();
+  const size_t rows = static_cast<size_t>(batch.ids_size());
   for (size_t i = 0; i < columns_.size(); ++i) {
-    std::vector<v1::Value> cells = std::exchange(columns_[i], {});
-    const bool is_visible = std::any_of(
-        cells.begin(), cells.end(), [](const v1::Value& cell) { return cell.kind_case() != v1::Value::KIND_NOT_SET; });
-    if (!is_visible) continue;
-    cells.resize(rows);
-    v1::Column* column = batch.add_columns();
-    column->set_attribute(static_cast<uint32_t>(i));
-    EncodeColumn(std::move(cells), column);
+    Column& column = columns_[i];
+    if (column.is_text && column.presence.empty()) continue;
+    v1::Column* out = batch.add_columns();
+    out->set_attribute(static_cast<uint32_t>(i));
+    if (column.is_text) {
+      column.presence.resize(rows, static_cast<char>(v1::PRESENCE_NOT_VISIBLE));
+      if (static_cast<size_t>(column.texts.values_size()) < rows) out->set_presence(column.presence);
+      if (column.texts.values_size() > 0) out->mutable_texts()->Swap(&column.texts);
+      column.presence.clear();
+    } else {
+      column.cells.resize(rows);
+      EncodeColumn(std::move(column.cells), out);
+      column.cells.clear();
+      column.is_text = true;
+    }
   }
-  ids_.clear();
-  names_.clear();
   has_names_ = false;
   size_bytes_ = 0;
   return batch;
 }
 
-size_t RowBytes(const std::string& id, const std::string& name,
-                const std::vector<std::pair<size_t, v1::Value>>& cells) {
+size_t RowBytes(absl::string_view id, absl::string_view name, const Cells& cells) {
   size_t bytes = id.size() + name.size() + 8;
-  for (const auto& cell : cells) bytes += cell.second.ByteSizeLong() + 6;
+  for (const auto& text : cells.texts) bytes += text.second.size() + 6;
+  for (const auto& cell : cells.others) bytes += cell.second.ByteSizeLong() + 6;
   return bytes;
 }
 

@@ -127,8 +127,8 @@ TEST(Columns, ABatchIsCheckedAgainstTheSchema) {
   person->add_attributes("born");
   schema.add_scopes();
   BatchBuilder builder(0, 0, 2);
-  builder.Add("1", "", {{0, Text("Ng")}});
-  builder.Add("2", "two", {{1, Date(2010, 2, 28)}});
+  builder.Add("1", "", {{{0, "Ng"}}, {}});
+  builder.Add("2", "two", {{}, {{1, Date(2010, 2, 28)}}});
   EXPECT_EQ(builder.rows(), 2u);
   v1::RecordBatch batch = builder.Take();
   EXPECT_EQ(builder.rows(), 0u);

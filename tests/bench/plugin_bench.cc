@@ -68,7 +68,7 @@ class Launch final : public ProcessObserver {
     auto process = Process::Start(package, {}, this);
     if (!process.ok()) Fail(process.status());
     accepted_.WaitForNotification();
-    auto session = Session::Adopt((*process)->TakeTransport());
+    auto session = Session::Adopt((*process)->TakeConnection());
     absl::Notification answered;
     absl::Duration took;
     session->GetInfo(absl::Seconds(10), [&](absl::StatusOr<PluginInfo> info) {

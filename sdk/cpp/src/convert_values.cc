@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "sdk/wire/columns.h"
 #include "sdk/wire/error.h"
 
 namespace sluice::connector {
@@ -89,6 +88,14 @@ v1::Value::List ToProto(const List& list) {
   v1::Value::List out;
   for (const Value& value : list) *out.add_values() = ToProto(value);
   return out;
+}
+
+void AddCell(size_t attribute, const Value& value, wire::Cells* cells) {
+  if (const std::string* text = value.text()) {
+    cells->texts.emplace_back(attribute, absl::string_view(text->data(), text->size()));
+  } else if (value.is_visible()) {
+    cells->others.emplace_back(attribute, ToProto(value));
+  }
 }
 
 v1::Diagnostic ToProto(const Diagnostic& diagnostic) {

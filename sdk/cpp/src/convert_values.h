@@ -6,6 +6,7 @@
 #include "absl/time/time.h"
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
+#include "sdk/wire/columns.h"
 #include "sluice/connector/error.h"
 #include "sluice/connector/v1/error.pb.h"
 #include "sluice/connector/v1/value.pb.h"
@@ -17,6 +18,9 @@ v1::Value ToProto(const Value& value);
 Value FromProto(const v1::Value& value);
 List FromProto(const v1::Value::List& list);
 v1::Value::List ToProto(const List& list);
+
+// Adds a visible value to what a record has; its text is not copied.
+void AddCell(size_t attribute, const Value& value, wire::Cells* cells);
 
 v1::Diagnostic ToProto(const Diagnostic& diagnostic);
 Diagnostic FromProto(const v1::Diagnostic& diagnostic);

@@ -163,18 +163,30 @@ absl::Status ImportWriter::SetState(size_t scope, const std::string* object_clas
   return first_failure_;
 }
 
+wire::Cells ImportWriter::CellsOf(const Record& record, size_t object_class) const {
+  const std::vector<std::string>& asked = classes_[object_class].attributes;
+  const auto& index = attributes_[object_class];
+  wire::Cells cells;
+  cells.texts.reserve(record.attributes().size());
+  size_t next = 0;  // They mostly come in the order in which they were asked for.
+  for (const auto& [name, value] : record.attributes()) {
+    if (next >= asked.size() || asked[next] != name) {
+      const auto it = index.find(name);
+      if (it == index.end()) continue;
+      next = it->second;
+    }
+    AddCell(next++, value, &cells);
+  }
+  return cells;
+}
+
 absl::Status ImportWriter::AddTo(size_t scope, const Record& record) {
   const int index = ClassIndex(record.object_class());
   if (index < 0) return absl::OkStatus();
   if (record.id().empty()) {
     return Error(Reason::kBug, "SDK-0202", absl::StrCat("a record of class ", record.object_class(), " has no id"));
   }
-  const auto& attributes = attributes_[static_cast<size_t>(index)];
-  std::vector<std::pair<size_t, v1::Value>> cells;
-  for (const auto& [name, value] : record.attributes()) {
-    auto it = attributes.find(name);
-    if (it != attributes.end() && value.is_visible()) cells.emplace_back(it->second, ToProto(value));
-  }
+  const wire::Cells cells = CellsOf(record, static_cast<size_t>(index));
   const size_t bytes = wire::RowBytes(record.id(), record.name(), cells);
   if (bytes + kFrameOverhead > limits_.max_message_bytes) {
     return Error(Reason::kInvalid, "SDK-0203",
@@ -186,7 +198,7 @@ absl::Status ImportWriter::AddTo(size_t scope, const Record& record) {
   if (!first_failure_.ok()) return first_failure_;
   if (auto status = SendSchema(); !status.ok()) return status;
   auto [it, is_new] = batches_.try_emplace({scope, index}, static_cast<uint32_t>(index), static_cast<uint32_t>(scope),
-                                           attributes.size());
+                                           classes_[static_cast<size_t>(index)].attributes.size());
   wire::BatchBuilder& batch = it->second;
   if (batch.rows() > 0 && batch.size_bytes() + bytes > max_batch) {
     if (auto status = Flush(scope, index); !status.ok()) return status;

@@ -80,6 +80,8 @@ class ImportWriter final : public RecordWriter {
   size_t ScopeIndex(AnyText id, AnyText label) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   size_t Nameless();
   int ClassIndex(std::string_view object_class) const;
+  // What was asked for of what a record has; refers to the record's texts.
+  wire::Cells CellsOf(const Record& record, size_t object_class) const;
   absl::Status AddTo(size_t scope, const Record& record);
   absl::Status DeletedIn(size_t scope, AnyText object_class, AnyText id);
   absl::Status CheckpointOf(size_t scope, Cursor cursor);

@@ -140,10 +140,9 @@ class FoundByKey final : public FoundWriter {
   absl::Status Found(size_t key, const Record& record, AnyText precondition) override {
     if (key >= keys_.size())
       return Error(Reason::kBug, "SDK-0209", absl::StrCat("Read found something for key ", key, " of ", keys_.size()));
-    std::vector<std::pair<size_t, v1::Value>> cells;
+    wire::Cells cells;
     for (int i = 0; i < request_.attributes_size(); ++i) {
-      const Value& value = record.Get(request_.attributes(i));
-      if (value.is_visible()) cells.emplace_back(static_cast<size_t>(i), ToProto(value));
+      AddCell(static_cast<size_t>(i), record.Get(request_.attributes(i)), &cells);
     }
     const size_t bytes = wire::RowBytes(record.id(), record.name(), cells) + precondition.view().size();
     if (bytes > wire::kMaxBatchBytes) {

@@ -153,6 +153,7 @@ LogLine ParseLogLine(absl::string_view line, bool is_error_stream) {
     const json parsed = json::parse(line.begin(), line.end(), nullptr, /*allow_exceptions=*/false);
     const auto message = parsed.is_object() ? parsed.find("message") : parsed.end();
     if (parsed.is_object() && message != parsed.end() && message->is_string()) {
+      result.is_structured = true;
       result.message = HarmlessText(message->get_ref<const std::string&>(), kMaxMessageBytes);
       if (auto level = parsed.find("level"); level != parsed.end()) result.level = LevelOf(*level, result.level);
       for (absl::string_view key : kKnownFields) {

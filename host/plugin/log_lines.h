@@ -26,6 +26,7 @@ struct LogLine {
   base::LogLevel level = base::LogLevel::kInfo;
   std::string message;
   std::vector<std::pair<std::string, std::string>> fields;  // Known keys only.
+  bool is_structured = false;                               // It was JSON with our keys.
 
   std::string ToText() const;  // "warning: page was read (page=3)"
 };

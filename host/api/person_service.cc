@@ -131,7 +131,7 @@ class PersonService final : public v1::Persons::CallbackService {
   absl::Status Show(const std::string& name, v1::Person* reply) {
     ASSIGN_OR_RETURN(const engine::World world, World());
     ASSIGN_OR_RETURN(const core::Person* person, engine::Engine::FindPerson(*world.snapshot, name));
-    Fill(*person, *world.state, reply);
+    Fill(*person, *world.state, world.as_of, reply);
     return absl::OkStatus();
   }
 
@@ -153,7 +153,7 @@ class PersonService final : public v1::Persons::CallbackService {
         continue;
       }
       v1::Person row;
-      Fill(*person, *world.state, &row);
+      Fill(*person, *world.state, world.as_of, &row);
       if (!request.state().empty() && row.state() != request.state()) continue;
       found.push_back(std::move(row));
     }
@@ -171,7 +171,7 @@ class PersonService final : public v1::Persons::CallbackService {
     ASSIGN_OR_RETURN(const engine::World world, World());
     ASSIGN_OR_RETURN(const core::Person* person,
                      engine::Engine::FindPerson(*world.snapshot, IdOf(request.name(), "persons")));
-    Fill(*person, *world.state, reply->mutable_person());
+    Fill(*person, *world.state, world.as_of, reply->mutable_person());
     for (const auto& [path, value] : person->fields) (*reply->mutable_fields())[path] = value.ToText();
     const int primary = core::PrimaryContract(*person, world.configuration->primary_contract, world.as_of);
     for (size_t i = 0; i < person->contracts.size(); ++i) {
@@ -183,7 +183,7 @@ class PersonService final : public v1::Persons::CallbackService {
       if (grant.person_id == person->id && grant.state != core::GrantState::kAbsent) Fill(grant, reply->add_grants());
     }
     for (const core::Exclusion& exclusion : world.state->exclusions) {
-      if (exclusion.person_id != person->id) continue;
+      if (exclusion.person_id != person->id || !exclusion.Holds(world.as_of)) continue;
       reply->set_exclusion(
           absl::StrCat(exclusion.until ? absl::StrCat("until ", DateOf(*exclusion.until)) : "until included again",
                        ": ", exclusion.reason));

@@ -238,6 +238,11 @@ TEST_F(PersonTest, ExclusionAndInclusionAreDecisionsWithAReason) {
   EXPECT_EQ(Ok(&v1::Persons::Stub::ExcludePerson, request).state(), "excluded");
   EXPECT_THAT(Ok(&v1::Persons::Stub::GetPerson, Named<v1::GetPersonRequest>("104233")).exclusion(),
               HasSubstr("2026-12-31: on leave"));
+  const absl::Time now = host_.clock().Now();
+  host_.clock().Set(now + absl::Hours(24 * 40));  // It is over.
+  EXPECT_EQ(Ok(&v1::Persons::Stub::GetPerson, Named<v1::GetPersonRequest>("104233")).exclusion(), "");
+  EXPECT_EQ(Ok(&v1::Persons::Stub::GetPerson, Named<v1::GetPersonRequest>("104233")).person().state(), "present");
+  host_.clock().Set(now);
   EXPECT_EQ(Ok(&v1::Persons::Stub::IncludePerson, Named<v1::ExcludePersonRequest>("104233", "back")).state(),
             "present");
   EXPECT_EQ(Code(&v1::Persons::Stub::IncludePerson, Named<v1::ExcludePersonRequest>("999999", "back")), kNotFound);

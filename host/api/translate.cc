@@ -125,7 +125,7 @@ void Fill(const core::Snapshot& snapshot, v1::Snapshot* out) {
   out->set_vanished(vanished);
 }
 
-void Fill(const core::Person& person, const core::State& state, v1::Person* out) {
+void Fill(const core::Person& person, const core::State& state, absl::CivilDay as_of, v1::Person* out) {
   out->set_name("persons/" + person.id);
   out->set_external_id(person.external_id);
   out->set_display(person.display);
@@ -133,7 +133,7 @@ void Fill(const core::Person& person, const core::State& state, v1::Person* out)
   out->set_state("present");
   if (person.last_seen) out->set_state("vanished");
   for (const core::Exclusion& exclusion : state.exclusions) {
-    if (exclusion.person_id == person.id) out->set_state("excluded");
+    if (exclusion.person_id == person.id && exclusion.Holds(as_of)) out->set_state("excluded");
   }
   if (!person.held_back.empty()) out->set_state("held_back");
   for (const std::string& reason : person.held_back) out->add_held_back(reason);

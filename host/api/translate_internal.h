@@ -25,7 +25,7 @@ void SetTime(absl::Time time, google::protobuf::Timestamp* out);
 void SetStruct(const nlohmann::json& json, google::protobuf::Struct* out);
 
 void Fill(const core::Snapshot& snapshot, v1::Snapshot* out);
-void Fill(const core::Person& person, const core::State& state, v1::Person* out);
+void Fill(const core::Person& person, const core::State& state, absl::CivilDay as_of, v1::Person* out);
 void Fill(const core::Contract& contract, v1::Contract* out);
 void Fill(const core::Grant& grant, v1::Grant* out);
 void Fill(const core::SupportReason& support, v1::Support* out);

@@ -188,6 +188,7 @@ absl::StatusOr<std::vector<store::BlockRecord>> App::Apply(const engine::Actor& 
   absl::MutexLock applying(&applying_);
   if (check.configuration->hash == Running()->hash) return std::vector<store::BlockRecord>();
   ASSIGN_OR_RETURN(const absl::CivilDay today, engine_->calendar().AcceptedToday());
+  absl::ReleasableMutexLock changing(&engine_->snapshots().changing());
   ASSIGN_OR_RETURN(const engine::Candidate candidate, engine_->snapshots().Remap(*check.configuration, today));
   store::Commit commit;
   RETURN_IF_ERROR(engine_->snapshots().AddTo(candidate, "", "configuration", commit));
@@ -205,6 +206,7 @@ absl::StatusOr<std::vector<store::BlockRecord>> App::Apply(const engine::Actor& 
     absl::MutexLock lock(&mutex_);
     running_ = check.configuration;
   }
+  changing.Release();
   RETURN_IF_ERROR(Reconfigure(*check.configuration));
   return candidate.blocks;
 }

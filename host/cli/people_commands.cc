@@ -95,7 +95,9 @@ void AddCorrelation(CLI::App& app, Action& action) {
   auto* link = correlation->add_subcommand("link", "Settle by hand which account is a person's");
   link->add_option("system", *system, "The target")->required();
   link->add_option("person", *person, "Number or id")->required();
-  link->add_option("account", *account, "The account's id, as the report shows it")->required();
+  link->add_option("account", *account,
+                   "The account's id, as the report shows it; \"new\" where the one that was held is gone")
+      ->required();
   link->add_option("--reason", *reason, "Why; goes into the audit log")->required();
   link->callback([&action, system, person, account, reason] {
     action = [system, person, account, reason](const Client& client) {

@@ -105,6 +105,13 @@ void TargetPlanner::PlanNew(Case& c) {
   if (!c.match.problem.empty()) return HoldBack(c, c.match.problem);
   if (!c.values.problem.empty()) return HoldBack(c, c.values.problem);
   if (!c.key_problem.empty()) return HoldBack(c, c.key_problem);
+  for (const FieldMapping& field : system_.correlate) {
+    if (c.match.accounts.empty() && mapping_.IsMissing(system_.account_class, field.field)) {
+      return HoldBack(c,
+                      absl::StrCat("an account that is there already could not be found: the target has no attribute ",
+                                   field.field));
+    }
+  }
   if (c.match.accounts.empty()) {
     if (const std::string gone = GonePart(ValueIn(c.values.always, "parent")); !gone.empty())
       return HoldBack(c, absl::StrCat("its place ", gone, " is not there any more"));
@@ -330,7 +337,7 @@ void TargetPlanner::PlanRetire(Case& c) {
   for (const FieldMapping& field : system_.retire.set) set[field.field] = field.value.Evaluate(lookup);
   if (system_.retire.move_to) set["parent"] = system_.retire.move_to->Evaluate(lookup);
   for (const auto& [attribute, after] : set) {
-    if (!after.is_visible()) continue;
+    if (!after.is_visible() || mapping_.IsMissing(system_.account_class, attribute)) continue;
     if (std::string problem = mapping_.CheckValue(system_.account_class, attribute, after); !problem.empty()) {
       return HoldBack(c, problem);
     }

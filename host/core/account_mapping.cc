@@ -27,6 +27,10 @@ std::set<std::string> TextsOf(const Value& value, absl::FunctionRef<std::string(
 
 }  // namespace
 
+bool IsHostAttribute(absl::string_view name) {
+  return name == "parent" || name == "initial_password" || name == "name" || name == "enabled";
+}
+
 std::string PlaceKey(absl::string_view place) {
   std::string result;
   for (absl::string_view part : absl::StrSplit(place, ',')) {
@@ -44,6 +48,7 @@ AccountMapping::AccountMapping(const SystemSpec& system, const TargetSchema& sch
       }
     }
   }
+  std::erase_if(attributes_, [&](const std::string& name) { return IsMissing(system.account_class, name); });
   for (const auto& [name, object_class] : schema.classes) {
     for (const auto& [attribute, info] : object_class.attributes) {
       if (info.allowed_characters.empty()) continue;
@@ -61,6 +66,12 @@ const TargetAttribute* AccountMapping::Attribute(const std::string& object_class
   if (found == schema_.classes.end()) return nullptr;
   const auto info = found->second.attributes.find(attribute);
   return info == found->second.attributes.end() ? nullptr : &info->second;
+}
+
+bool AccountMapping::IsMissing(const std::string& object_class, const std::string& attribute) const {
+  const auto found = schema_.classes.find(object_class);
+  return found != schema_.classes.end() && !found->second.attributes.empty() && !IsHostAttribute(attribute) &&
+         !found->second.attributes.contains(attribute);
 }
 
 std::string AccountMapping::DomainOf(const std::string& object_class, const std::string& attribute) const {

@@ -35,6 +35,9 @@ struct AccountValues {
   std::string problem;                                         // Why the person is held back; empty: nothing is wrong.
 };
 
+// Attributes that the host itself gives a meaning, whatever a target's schema says.
+bool IsHostAttribute(absl::string_view name);
+
 // A place in a directory tree, to compare: without case, and without blanks around its parts.
 std::string PlaceKey(absl::string_view place);
 
@@ -55,6 +58,9 @@ class AccountMapping {
   // schema says so and for `parent`. What is not visible differs from nothing.
   bool IsSame(const std::string& object_class, const std::string& attribute, const Value& a, const Value& b) const;
 
+  // The schema is known and has no such attribute: it is never written.
+  bool IsMissing(const std::string& object_class, const std::string& attribute) const;
+
   // Null when the schema does not know it.
   const TargetAttribute* Attribute(const std::string& object_class, const std::string& attribute) const;
 
@@ -66,7 +72,7 @@ class AccountMapping {
 
   const SystemSpec& system_;
   const TargetSchema& schema_;
-  std::vector<std::string> attributes_;  // Every mapped one, in order of first mention.
+  std::vector<std::string> attributes_;  // Every mapped one that the target has, in order of first mention.
   std::map<std::pair<std::string, std::string>, std::unique_ptr<re2::RE2>> allowed_;
 };
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -227,7 +228,25 @@ class Explainer {
                                                       : absl::StrCat(count.certain, " to ", count.possible);
     clause.text = absl::StrCat(saw, " contracts match, the rule wants ", clause.wanted);
     if (clause.verdict == Verdict::kTrue) clause.text = absl::StrCat(saw, " contracts match");
+    if (clause.verdict == Verdict::kUnknown) {
+      for (const std::string& cause : UnknownsOf(condition.children[0], subject))
+        absl::StrAppend(&clause.text, "; ", cause);
+    }
     return clause;
+  }
+
+  // Why it cannot be said whether contracts match, each cause once.
+  static std::set<std::string> UnknownsOf(const Condition& child, const Subject& subject) {
+    std::set<std::string> causes;
+    for (size_t i = 0; i < subject.person->contracts.size(); ++i) {
+      if (!IsInWindow(subject, i)) continue;
+      const Subject inner = WithContract(subject, static_cast<int>(i));
+      if (Evaluate(child, inner) != Verdict::kUnknown) continue;
+      for (const ClauseResult& clause : Of(child, inner, false)) {
+        if (clause.verdict == Verdict::kUnknown) causes.insert(clause.text);
+      }
+    }
+    return causes;
   }
 
   static ClauseResult OfTest(const Condition& test, const Subject& subject, bool is_negated) {

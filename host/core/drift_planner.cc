@@ -5,6 +5,7 @@
 // of its own, with the origin "drift": it waits for a decision, or is done, or only told, as the configuration says
 // (thresholds.h holds it back). What cannot be seen is never taken for gone: it may be the right to look that is gone.
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -196,6 +197,52 @@ bool TargetPlanner::TakeOverAsFound(Case& c, std::vector<AttributeChange>& chang
   return true;
 }
 
+// Resources whose object somebody deleted: one was there when it was granted, and can be seen no more where it stood.
+void TargetPlanner::FindGoneResources() {
+  std::set<std::string> was_read;  // Objects that held memberships are of, and that would have been seen since.
+  for (const Case& c : cases_) {
+    for (const auto& [entitlement, grant] : c.permissions) {
+      if (grant->state == GrantState::kHeld && IsReadSince(*grant)) was_read.insert(grant->object_id);
+    }
+  }
+  std::vector<Instance*> gone;
+  for (auto& [entitlement, instance] : instances_) {
+    if (instance.held == nullptr || !instance.held->is_held || instance.is_open || instance.first == nullptr) continue;
+    if (!was_read.contains(instance.object_id)) continue;
+    if (index_.Find(instance.held->object_class, instance.object_id) != nullptr) continue;
+    gone.push_back(&instance);
+    ++missing_from_[PlaceIn(instance.held->desired)];
+  }
+  for (Instance* instance : gone) {
+    if (!CanBeSeen(PlaceIn(instance->held->desired))) continue;
+    instance->gone_object = std::exchange(instance->object_id, "");
+    if (system_.drift.removed != DriftSpec::Policy::kLeave) continue;
+    instance->is_held_back = true;
+    plan_->warnings.push_back(absl::StrCat(system_.name, ": ", instance->held->object_class, " ", instance->label,
+                                           " was deleted in the target by somebody else; it stays so"));
+  }
+}
+
+void TargetPlanner::PlanGoneResource(Instance& instance, PlannedOperation& operation) {
+  if (instance.gone_object.empty()) return;
+  operation.reason.origin = kDrift;
+  operation.reason.summary = absl::StrCat("deleted in the target by somebody else; ", operation.reason.summary);
+}
+
+// What the target shows of a membership that is held.
+TargetPlanner::Membership TargetPlanner::SeenMembership(const Case& c, const Grant& grant,
+                                                        const std::string& object_class,
+                                                        const std::string& permission_id) const {
+  if (grant.state != GrantState::kHeld || c.is_open || c.seen == nullptr || !IsReadSince(grant))
+    return Membership::kAsHeld;
+  if (index_.Find(object_class, grant.object_id) == nullptr) {
+    return grant.object_id == permission_id ? Membership::kAsHeld : Membership::kLostWithItsObject;
+  }
+  if (grant.object_id != permission_id || index_.IsMember(object_class, grant.object_id, c.account_id))
+    return Membership::kAsHeld;
+  return Membership::kTakenAway;
+}
+
 // What is there keeps its name and its place: said once for each kind of resource whose templates give others now.
 void TargetPlanner::WarnOtherNames() {
   std::map<std::string, std::vector<const Instance*>> others;
@@ -235,6 +282,7 @@ void TargetPlanner::NoteDrift() {
     };
     note(c.account, c.has_drifted_account || c.is_missing);
     note(c.access, c.has_drifted_access);
+    for (const auto& [entitlement, grant] : c.permissions) note(grant, c.drifted_permissions.contains(entitlement));
   }
 }
 
@@ -256,7 +304,11 @@ void TargetPlanner::WarnDrift() {
       missing.push_back(c.person().id);
     }
   }
-  warn(missing, "an account that is held was not there when the target was last read; nothing is made in its place");
+  warn(missing,
+       absl::StrCat("an account that is held was not there when the target was last read; nothing is made in its "
+                    "place until somebody says which account is the person's, or \"new\": sluice correlation "
+                    "link ",
+                    system_.name, " PERSON ACCOUNT"));
   for (const auto& [place, persons] : unseen) {
     warn(persons, absl::StrCat("accounts that are held cannot be seen any more, nor anything else in ",
                                place.empty() ? "their place" : place,
@@ -265,6 +317,7 @@ void TargetPlanner::WarnDrift() {
   warn(left_disabled_, "an account was disabled in the target by somebody else; it stays so");
   warn(left_enabled_, "an account was enabled in the target by somebody else though nobody may use it; it stays so");
   warn(left_changed_, "an account was changed in the target by somebody else; it stays so");
+  warn(left_removed_, "a membership was taken away in the target by somebody else; it stays so");
   for (const auto& [gone, groups] : unplaced_) {
     for (const auto& [whose, count] : groups) {
       plan_->warnings.push_back(absl::StrCat(system_.name, ": ", gone, " is not there any more, so ", count, " of ",

@@ -11,10 +11,13 @@ namespace {
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using testing::Equals;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
+using testing::SomeContract;
+using ::testing::UnorderedElementsAre;
 using testing::World;
 using Policy = DriftSpec::Policy;
 
@@ -26,6 +29,7 @@ class Drift : public ::testing::Test {
     AddContainer("OU=Leerlingen", "");
     for (const char* place : {"OU=31XY00", "OU=31XY01"}) AddContainer(place, "OU=Leerlingen");
     AddContainer("OU=Vertrokken", "");
+    AddContainer("OU=Lesgroepen", "");
     world_.Field("parent").value = testing::Parsed("OU=31XY00,OU=Leerlingen");
     for (int i = 1; i <= count; ++i) world_.AddPupil(absl::StrCat(i), "Sem", absl::StrCat("Bakker", i));
     world_.Run();
@@ -49,6 +53,17 @@ class Drift : public ::testing::Test {
     return world_.Account(world_.Held(absl::StrCat(number), "account")->object_id)->attributes;
   }
   void Hide(int number) { RemoveContainer(world_.Held(absl::StrCat(number), "account")->object_id); }
+  // Takes the membership of the class group, or of another, away in the target.
+  void TakeOut(int number, const std::string& entitlement = "class group:id-H4D.bio2") {
+    RemoveContainer(absl::StrCat(world_.Held(absl::StrCat(number), entitlement)->object_id, "|",
+                                 world_.Held(absl::StrCat(number), "account")->object_id));
+  }
+  std::string Group() {
+    for (const ResourceInstance& instance : world_.state.resources) {
+      if (instance.is_held) return instance.object_id;
+    }
+    return "";
+  }
   DriftSpec& policy() { return world_.configuration.systems["ad"].drift; }
   // As the engine notes it, day after day.
   void Note(const Plan& plan) {
@@ -197,6 +212,120 @@ TEST_F(Drift, AnAccountThatIsGoneGetsNoUpdatesAndItsLeaverLeaves) {
   EXPECT_THAT(world_.Lines(plan), Contains("retire 3 account"));
   for (const PlannedOperation& operation : plan.operations)
     EXPECT_NE(operation.person_id, PersonId("somtoday", "leerling", "2")) << operation.label;
+}
+
+TEST_F(Drift, AMembershipThatSomebodyTookAwayIsGivenBackOnlyByADecision) {
+  Make(3);
+  TakeOut(2);
+  Plan plan = world_.Make();
+  EXPECT_THAT(world_.Lines(plan), ElementsAre("grant 2 group les-h4d.bio2 [blocked]"));
+  EXPECT_THAT(plan.operations[0].reason.summary,
+              HasSubstr("taken away by somebody else, seen since 25 Nov; class group"));
+  ASSERT_THAT(plan.blocks, SizeIs(1));
+  EXPECT_EQ(plan.blocks[0].verdict, "1 membership removed by hand");
+  EXPECT_THAT(plan.drifted, ElementsAre(HasSubstr("/class group:id-H4D.bio2")));
+  Note(plan);
+  plan = world_.Make();
+  EXPECT_THAT(plan.operations[0].reason.summary, HasSubstr("seen since 25 Nov"));
+  world_.state.approvals.push_back({plan.blocks[0].id, "ad", "grant", {plan.blocks[0].ids[0]}});
+  EXPECT_THAT(world_.Run(), ElementsAre("grant 2 group les-h4d.bio2"));
+  EXPECT_THAT(world_.Run(), IsEmpty());
+  TakeOut(1);
+  policy().removed = Policy::kLeave;
+  plan = world_.Make();
+  EXPECT_THAT(plan.operations, IsEmpty());
+  EXPECT_THAT(plan.warnings,
+              ElementsAre(HasSubstr("a membership was taken away in the target by somebody else; it stays "
+                                    "so (1 person: 1)")));
+  policy().removed = Policy::kRestore;
+  EXPECT_THAT(world_.Run(), ElementsAre("grant 1 group les-h4d.bio2"));
+}
+
+TEST_F(Drift, WhoLeavesAGroupIsNotPutBackIntoItAndWhatWasReadBeforeTheGrantIsNoDrift) {
+  Make(2);
+  TakeOut(1);
+  world_.Find("1").contracts.pop_back();
+  if (world_.Find("1").contracts[0].type == "class_group") world_.Find("1").contracts.clear();
+  for (const PlannedOperation& operation : world_.Make().operations) EXPECT_NE(operation.kind, OperationKind::kGrant);
+  world_.AddContract(world_.Find("2"), "class_group", "H4D.ne1", absl::CivilDay(2026, 11, 1));
+  world_.Run();
+  TakeOut(2);  // Granted on the day of the reading, which may have been before it.
+  for (const PlannedOperation& operation : world_.Make().operations)
+    EXPECT_THAT(operation.label, Not(HasSubstr("ne1")));
+}
+
+TEST_F(Drift, AGroupThatSomebodyDeletedIsMadeAnewByADecisionWithAllItsMembers) {
+  Make(3);
+  const std::string group = Group();
+  RemoveContainer(group);
+  for (int i = 1; i <= 3; ++i) TakeOut(i);
+  Plan plan = world_.Make();
+  EXPECT_THAT(
+      world_.Lines(plan),
+      UnorderedElementsAre("create_resource - group les-h4d.bio2 [blocked]", "grant 1 group les-h4d.bio2 [waiting]",
+                           "grant 2 group les-h4d.bio2 [waiting]", "grant 3 group les-h4d.bio2 [waiting]"));
+  ASSERT_THAT(plan.blocks, SizeIs(1));
+  EXPECT_EQ(plan.blocks[0].verdict, "1 group deleted by hand");
+  EXPECT_THAT(plan.operations[0].reason.summary,
+              HasSubstr("deleted in the target by somebody else; needed by 3 people"));
+  policy().removed = Policy::kLeave;
+  plan = world_.Make();
+  EXPECT_THAT(plan.operations, IsEmpty());
+  EXPECT_THAT(plan.warnings, ElementsAre(HasSubstr("group les-h4d.bio2 was deleted in the target by somebody else")));
+  policy().removed = Policy::kRestore;
+  EXPECT_THAT(world_.Run(), SizeIs(4));
+  EXPECT_NE(Group(), group);
+  EXPECT_THAT(world_.Run(), IsEmpty());
+}
+
+TEST_F(Drift, AGroupThatSomebodyMadeAnewUnderItsNameIsTakenOver) {
+  Make(2);
+  RemoveContainer(Group());
+  for (int i = 1; i <= 2; ++i) TakeOut(i);
+  world_.AddGroup("by-hand", "les-h4d.bio2");
+  EXPECT_THAT(world_.Run(), UnorderedElementsAre("adopt - group les-h4d.bio2", "grant 1 group les-h4d.bio2",
+                                                 "grant 2 group les-h4d.bio2"));
+  EXPECT_EQ(Group(), "by-hand");
+  EXPECT_THAT(world_.Run(), IsEmpty());
+}
+
+TEST_F(Drift, APermissionWhoseGroupIsGoneWaitsForAnotherOfItsName) {
+  world_.AddGroup("old", "docenten");
+  world_.AddRule("Everybody", SomeContract({Equals("contract.type", "placement")}), {"ad/group:docenten"});
+  Make(2);
+  RemoveContainer("old");
+  for (int i = 1; i <= 2; ++i) TakeOut(i, "group:docenten");
+  world_.AddPupil("9", "Noor", "Zwaluw");
+  Plan plan = world_.Make();
+  EXPECT_THAT(plan.warnings, ElementsAre(HasSubstr("ad/group:docenten: the group that it was is not there any more")));
+  for (const PlannedOperation& operation : plan.operations) EXPECT_NE(operation.label, "group docenten");
+  world_.AddGroup("anew", "docenten");  // It may be for something else: those who were in the old one are asked about.
+  plan = world_.Make();
+  ASSERT_THAT(plan.blocks, SizeIs(1));
+  EXPECT_EQ(plan.blocks[0].verdict, "2 memberships removed by hand");
+  policy().removed = Policy::kRestore;
+  world_.Run();
+  EXPECT_EQ(world_.Held("1", "group:docenten")->object_id, "anew");
+  EXPECT_THAT(world_.Run(), IsEmpty());
+}
+
+TEST_F(Drift, AnAttributeThatTheTargetDoesNotKnowIsLeftOutAndSaidOnce) {
+  world_.Field("extensionAttribute9").value = testing::Parsed("{person.external_id}");
+  world_.configuration.systems["ad"].retire.set.push_back({"ghost", testing::Parsed("x"), {}});
+  Make(3);
+  EXPECT_THAT(world_.Make().warnings, ElementsAre(HasSubstr("no attribute \"extensionAttribute9\" of account"),
+                                                  HasSubstr("no attribute \"ghost\" of account")));
+  EXPECT_EQ(Account(1).count("extensionAttribute9"), 0u);
+  world_.Find("1").contracts.clear();
+  EXPECT_THAT(world_.Run(), Contains("retire 1 account"));
+  EXPECT_EQ(world_.Account(world_.Held("1", "account")->object_id)->attributes.count("ghost"), 0u);
+  // Without the attribute by which accounts are found nobody gets a second one.
+  world_.configuration.systems["ad"].correlate[0].field = "ghostID";
+  world_.AddPupil("9", "Noor", "Zwaluw");
+  const Plan plan = world_.Make();
+  EXPECT_THAT(plan.operations, IsEmpty());
+  ASSERT_THAT(plan.held_back, SizeIs(1));
+  EXPECT_THAT(plan.held_back[0].reason, HasSubstr("the target has no attribute ghostID"));
 }
 
 TEST_F(Drift, AMissingPlaceForLeaversHoldsBackTheMoveOnly) {

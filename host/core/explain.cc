@@ -4,7 +4,6 @@
 #include <set>
 #include <tuple>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "host/base/nearest.h"
@@ -195,7 +194,7 @@ class Explainer {
       return;
     }
     for (const Exclusion& exclusion : input_.state->exclusions) {
-      if (exclusion.person_id != person_.id || (exclusion.until && *exclusion.until < input_.as_of)) continue;
+      if (exclusion.person_id != person_.id || !exclusion.Holds(input_.as_of)) continue;
       explanation.answer = Explanation::Answer::kExcluded;
       explanation.note = exclusion.until ? absl::StrCat("excluded until ", DayText(*exclusion.until, input_.as_of))
                                          : std::string("excluded until included again");
@@ -210,6 +209,11 @@ class Explainer {
       explanation.note = is_held ? "unknown; what is held is kept" : "unknown; nothing new is given";
     } else {
       explanation.answer = is_held ? Explanation::Answer::kHeldNoLonger : Explanation::Answer::kNotGranted;
+    }
+    const auto left_out = person_.fields.find(Person::kLeftOut);
+    if (verdict == Verdict::kTrue || left_out == person_.fields.end()) return;
+    for (const Value& line : left_out->second.list()) {
+      absl::StrAppend(&explanation.note, explanation.note.empty() ? "" : "; ", line.text());
     }
   }
 
@@ -245,11 +249,8 @@ class Explainer {
 
   // Wanted, not held, and the plan has neither an operation for it nor a word about the person.
   std::string NoteWithoutOperation(const Plan& plan) const {
-    const std::string name = absl::StrCat(asked_.system, "/", asked_.entitlement, ":");
-    for (const std::string& warning : plan.warnings) {
-      if (absl::StartsWith(warning, name) || absl::StartsWith(warning, absl::StrCat(asked_.system, ": nothing is"))) {
-        return warning;
-      }
+    for (const std::string& name : {asked_.system, absl::StrCat(asked_.system, "/", asked_.entitlement)}) {
+      if (const auto found = plan.hindered.find(name); found != plan.hindered.end()) return found->second;
     }
     if (input_.state->open_objects.contains(absl::StrCat(asked_.system, "/", person_.id))) {
       return "an operation on the account is under way; the next enforcement settles it";

@@ -287,16 +287,23 @@ class Mapper {
           mapping.from, [&](const Joined& object) { return MakeContract(mapping, plan, object); },
           [&](MadeContract made) { AddContract(std::move(made)); });
     }
+    for (auto& [key, draft] : drafts_) SettleUndated(draft);
     HoldBackSharedIds();
     return Finish();
   }
 
  private:
+  // A contract whose start is empty.
+  struct Undated {
+    std::string type;
+    RecordKey record;
+  };
   // Class, id: texts of the records.
   using ObjectKey = std::pair<absl::string_view, absl::string_view>;
   struct Draft {
     Person person;
     absl::CivilDay first_seen;
+    std::vector<Undated> undated;
   };
 
   // What one object makes by itself.
@@ -309,6 +316,7 @@ class Mapper {
     Draft* owner = nullptr;
     std::optional<Contract> contract;
     std::optional<HeldBackRecord> report;
+    std::optional<Undated> undated;
     bool holds_owner_back = false;
     bool is_dangling = false;
   };
@@ -430,7 +438,7 @@ class Mapper {
     Value start = computer.FieldValue("start");
     Value end = computer.FieldValue("end");
     if (start.is_empty()) {
-      made.report = LeftOut(made.owner, object, "its start is empty");
+      made.undated = Undated{mapping.type, contract.source};
       return made;
     }
     std::optional<absl::CivilDay> day = DayOf(start);
@@ -452,7 +460,30 @@ class Mapper {
     if (made.is_dangling) ++result_.dangling_contracts;
     if (made.holds_owner_back) made.owner->person.held_back.push_back(made.report->reason);
     if (made.report) result_.held_back.push_back(*std::move(made.report));
+    if (made.undated) made.owner->undated.push_back(*std::move(made.undated));
     if (made.contract) made.owner->person.contracts.push_back(*std::move(made.contract));
+  }
+
+  // Nobody borrows a date from another contract. Beside a dated contract of its type an undated one does not count;
+  // where it is the only one, its date may have been wiped out by mistake, and nothing of what it gave may end.
+  void SettleUndated(Draft& draft) {
+    Value::List lines;
+    for (const Undated& undated : draft.undated) {
+      const std::string record = absl::StrCat(undated.record.object_class, " ", undated.record.id);
+      const std::vector<Contract>& contracts = draft.person.contracts;
+      const bool has_dated = std::any_of(contracts.begin(), contracts.end(),
+                                         [&](const Contract& contract) { return contract.type == undated.type; });
+      if (!has_dated) {
+        HoldBack(draft, undated.record, absl::StrCat(record, ": its start is empty; fill it in in the source"));
+        continue;
+      }
+      const std::string line = absl::StrCat(record, " is left out: its start is empty");
+      result_.held_back.push_back({draft.person.id, undated.record, line});
+      lines.push_back(Value::Text(line));
+    }
+    if (lines.empty()) return;
+    std::sort(lines.begin(), lines.end(), [](const Value& a, const Value& b) { return a.text() < b.text(); });
+    draft.person.fields[Person::kLeftOut] = Value::ListOf(std::move(lines));
   }
 
   // Of the persons with one external id, the one that keeps it comes first: who had it before, who is still there, who

@@ -43,8 +43,9 @@ struct MappingResult {
 //
 // A person needs a display name: name.display as mapped, else the nick name (or the given one, or the initials) and
 // name.family_all; that one as mapped, else by name.convention: B own name, P partner's, BP and PB both with a hyphen;
-// B when there is none. A contract needs a start: one that is empty leaves the contract out and reports it; one that is
-// not visible holds the person back, for nothing may end because we see less. Of two persons with one external_id the
+// B when there is none. A contract needs a start: one that is empty leaves the contract out and
+// says so (Person::kLeftOut), and holds the person back where no other contract of that type has one; one that is not
+// visible holds the person back, for nothing may end because we see less. Of two persons with one external_id the
 // later one is held back.
 //
 // In a template "leerling.roepnaam" is the attribute of the record ("plaatsing.stamgroep.naam" looks into a map);

@@ -196,19 +196,34 @@ TEST(Mapping, LeavesOutAnOverrideThatSpeaksOfAnotherClass) {
   EXPECT_FALSE(FieldOfOnly(records.Map(), "custom.leerlingnummer").is_visible());
 }
 
-// C08: a placement that says it has no start is left out, visibly; nobody borrows a date.
-TEST(Mapping, LeavesOutAContractWhoseStartIsEmpty) {
+// C08: a placement that says it has no start gives nothing, visibly, and nobody borrows a date: beside another one it
+// is left out; the only one holds its person back, for the date may have been wiped out by mistake.
+TEST(Mapping, LeavesOutAContractWhoseStartIsEmptyBesideAnotherOfItsType) {
+  Records records;
+  records.Pupil("1", "Sem", "Bakker");
+  records.Add("dijk", "plaatsing", "p1", Placed("1", {{"einddatum", Value::Date(CivilDay(2025, 12, 1))}}));
+  records.Add("dijk", "plaatsing", "p2", Placed("1", {{"startdatum", Value::Empty()}}));
+  MappingResult result = records.Map();
+  ASSERT_THAT(result.persons, SizeIs(1));
+  ASSERT_THAT(result.persons[0].contracts, SizeIs(1));
+  EXPECT_EQ(result.persons[0].contracts[0].source.id, "p1");
+  EXPECT_THAT(result.persons[0].held_back, IsEmpty());
+  EXPECT_EQ(result.persons[0].fields.at(Person::kLeftOut).ToText(), "plaatsing p2 is left out: its start is empty");
+  ASSERT_THAT(result.held_back, SizeIs(1));
+  EXPECT_EQ(result.held_back[0].reason, "plaatsing p2 is left out: its start is empty");
+  EXPECT_EQ(result.held_back[0].person_id, result.persons[0].id);
+  EXPECT_EQ(result.held_back[0].record, (RecordKey{"somtoday", "dijk", "plaatsing", "p2"}));
+}
+
+TEST(Mapping, HoldsBackThePersonWhoseOnlyContractOfATypeHasAnEmptyStart) {
   Records records;
   records.Pupil("1", "Sem", "Bakker");
   records.Add("dijk", "plaatsing", "p1", Placed("1", {{"startdatum", Value::Empty()}}));
   MappingResult result = records.Map();
   ASSERT_THAT(result.persons, SizeIs(1));
   EXPECT_THAT(result.persons[0].contracts, IsEmpty());
-  EXPECT_THAT(result.persons[0].held_back, IsEmpty());
-  ASSERT_THAT(result.held_back, SizeIs(1));
-  EXPECT_EQ(result.held_back[0].reason, "plaatsing p1 is left out: its start is empty");
-  EXPECT_EQ(result.held_back[0].person_id, result.persons[0].id);
-  EXPECT_EQ(result.held_back[0].record, (RecordKey{"somtoday", "dijk", "plaatsing", "p1"}));
+  EXPECT_THAT(result.persons[0].held_back, ElementsAre("plaatsing p1: its start is empty; fill it in in the source"));
+  EXPECT_FALSE(result.persons[0].fields.contains(Person::kLeftOut));
 }
 
 // Promise 2: a start that we may not see must not end what the contract gave.

@@ -75,6 +75,7 @@ void TargetPlanner::CollectInstances() {
     instance.is_open = input_.state->open_objects.contains(absl::StrCat(system_.name, "/", entitlement));
     if (instance.held != nullptr && instance.held->is_held) instance.object_id = instance.held->object_id;
   }
+  FindGoneResources();
 }
 
 // Whether it has a name; one that is not there yet gets it, with its other fields, from who asks first.
@@ -95,6 +96,7 @@ bool TargetPlanner::NameInstance(Instance& instance) {
   }
   const std::string label_attribute = LabelAttribute(schema_, instance.spec->object_class);
   for (const FieldMapping& field : instance.spec->fields) {
+    if (mapping_.IsMissing(instance.spec->object_class, field.field)) continue;
     const Value value = field.value.Evaluate([&](const std::string& path) { return FieldOf(person, contract, path); });
     if (value.has_value()) instance.fields[field.field == "name" ? label_attribute : field.field] = value;
   }
@@ -258,6 +260,7 @@ void TargetPlanner::PlanInstance(Instance& instance) {
   for (const auto& [attribute, value] : instance.fields) operation.changes.push_back({attribute, Value(), value});
   operation.reason = reasons_.Given(instance.first->person(), *instance.interval, "rules");
   operation.reason.summary = absl::StrCat("needed by ", People(instance.needed_by), ": ", operation.reason.summary);
+  PlanGoneResource(instance, operation);
   const auto info = schema_.classes.find(instance.spec->object_class);
   if (info != schema_.classes.end()) {
     for (const auto& [attribute, described] : info->second.attributes) {
@@ -329,11 +332,13 @@ void TargetPlanner::ResolvePermissions() {
   for (const auto& [entitlement, intervals] : wanted) {
     const std::string name = absl::StrCat(system_.name, "/", entitlement);
     const auto known = input_.state->permissions.find(name);
-    if (known != input_.state->permissions.end()) {
+    const std::string object_class = entitlement.substr(0, entitlement.size() - intervals->label.size() - 1);
+    const bool is_gone =
+        known != input_.state->permissions.end() && index_.Find(object_class, known->second) == nullptr;
+    if (known != input_.state->permissions.end() && !is_gone) {
       permission_ids_[entitlement] = known->second;
       continue;
     }
-    const std::string object_class = entitlement.substr(0, entitlement.size() - intervals->label.size() - 1);
     const std::vector<const Record*> found = index_.Labelled(object_class, intervals->label);
     if (found.size() == 1) {
       permission_ids_[entitlement] = found[0]->id;
@@ -341,9 +346,13 @@ void TargetPlanner::ResolvePermissions() {
       continue;
     }
     plan_->warnings.push_back(
-        found.empty()
-            ? absl::StrCat(name, ": the target has no ", object_class, " of this name; nobody is given it")
-            : absl::StrCat(name, ": ", found.size(), " objects of the target have this name; nobody is given it"));
+        !found.empty()
+            ? absl::StrCat(name, ": ", found.size(), " objects of the target have this name; nobody is given it")
+        : is_gone ? absl::StrCat(name, ": the ", object_class,
+                                 " that it was is not there any more, or may not be read; nobody is given it until it "
+                                 "is, or another has this name")
+                  : absl::StrCat(name, ": the target has no ", object_class, " of this name; nobody is given it"));
+    plan_->hindered[name] = plan_->warnings.back();
   }
 }
 
@@ -394,7 +403,8 @@ bool TargetPlanner::IsWantedThroughAnother(const Case& c, const Grant& grant) co
 void TargetPlanner::PlanGrant(Case& c, const EntitlementIntervals& wanted, const SupportedInterval& today) {
   const auto held = c.permissions.find(wanted.entitlement);
   const Grant* grant = held == c.permissions.end() ? nullptr : held->second;
-  if (grant != nullptr && grant->state != GrantState::kAbsent) return;
+  const bool is_held = grant != nullptr && grant->state != GrantState::kAbsent;
+  if (is_held && grant->state != GrantState::kHeld) return;
   std::string permission_id, depends_on, object_class;
   bool waits = c.is_open;
   if (wanted.kind == EntitlementRef::Kind::kResource) {
@@ -412,7 +422,16 @@ void TargetPlanner::PlanGrant(Case& c, const EntitlementIntervals& wanted, const
     permission_id = found->second;
     object_class = wanted.entitlement.substr(0, wanted.entitlement.size() - wanted.label.size() - 1);
   }
-  const bool is_kept = HeldThroughAnother(c, wanted.entitlement, permission_id) != nullptr;
+  const Membership seen = is_held ? SeenMembership(c, *grant, object_class, permission_id) : Membership::kAsHeld;
+  if (is_held && seen == Membership::kAsHeld) return;
+  if (seen == Membership::kTakenAway) {
+    c.drifted_permissions.insert(wanted.entitlement);
+    if (system_.drift.removed == DriftSpec::Policy::kLeave) {
+      left_removed_.push_back(c.person().id);
+      return;
+    }
+  }
+  const bool is_kept = !is_held && HeldThroughAnother(c, wanted.entitlement, permission_id) != nullptr;
   // Never touched by us and there already: taken over. Once we changed it, what was observed may be older than that.
   const bool is_changed = std::any_of(c.permissions.begin(), c.permissions.end(), [&](const auto& known) {
     return known.second->generation > 0 && (known.second == grant || (known.second->object_id == permission_id &&
@@ -428,6 +447,13 @@ void TargetPlanner::PlanGrant(Case& c, const EntitlementIntervals& wanted, const
   if (!depends_on.empty()) operation.depends_on.push_back(depends_on);
   operation.reason = reasons_.Given(c.person(), today, is_kept ? "succession" : is_there ? "correlation" : "rules");
   if (is_kept) operation.reason.summary = absl::StrCat("keeps the membership; ", operation.reason.summary);
+  if (seen == Membership::kTakenAway) ExplainDrift(operation.reason, *grant, "taken away by somebody else");
+  if (seen == Membership::kLostWithItsObject) {
+    // A group that somebody made under the name of the one that is gone may be for something else: that is asked.
+    if (wanted.kind != EntitlementRef::Kind::kResource) operation.reason.origin = kDrift;
+    operation.reason.summary =
+        absl::StrCat("lost with the ", object_class, " that somebody deleted; ", operation.reason.summary);
+  }
   Add(std::move(operation), c.is_activated, waits);
 }
 

@@ -51,6 +51,8 @@ struct Person {
   std::optional<absl::CivilDay> last_seen;
   // Why it is held back; not processed further when not empty. Ids and field names only.
   std::vector<std::string> held_back;
+  // Key in `fields` of a list of lines: contracts that it has in its source and that do not count, and why.
+  static constexpr char kLeftOut[] = "left_out";
 };
 
 // Ids are UUIDv8 of ["person", system, class, object id] and ["contract", type, system, class, object id].

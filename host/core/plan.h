@@ -136,6 +136,9 @@ struct Plan {
   std::vector<ThresholdVerdict> thresholds;
   std::vector<HeldBack> held_back;
   std::vector<std::string> warnings;
+  // What nothing is planned of, a target "ad" or an entitlement "ad/group:docenten", and the warning that says why. For
+  // explanations of this plan; not stored.
+  std::map<std::string, std::string> hindered;
   // For the engine to remember: permissions found by their label ("ad/group:docenten" -> object id), held resources
   // that nobody needs on the day and that have no date yet ("ad/class group:<key>"), and those that have one and are
   // needed again.

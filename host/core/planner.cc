@@ -95,6 +95,7 @@ Plan MakePlan(const PlanInput& input) {
     if (target.observed == nullptr) {
       plan.warnings.push_back(absl::StrCat(
           name, ": nothing is planned until it has been read completely once; run `sluice system observe ", name, "`"));
+      plan.hindered[name] = plan.warnings.back();
       continue;
     }
     TargetPlanner(input, population, system, *target.schema, *target.observed).Run(plan);

@@ -60,7 +60,7 @@ namespace {
 TargetSchema DirectorySchema() {
   TargetSchema schema;
   TargetClass account;
-  for (const char* name : {"parent", "cn", "givenName", "sn", "displayName", "employeeID", "description"}) {
+  for (const char* name : {"parent", "cn", "givenName", "sn", "displayName", "employeeID", "description", "mail"}) {
     account.attributes[name].max_length = 64;
   }
   account.attributes["sAMAccountName"].unique_in = "account_name";

@@ -73,12 +73,15 @@ struct Activation {
   enum class State { kObserving, kPartly, kActive } state = State::kObserving;
   std::set<std::string> person_ids;   // kPartly: these,
   std::vector<Condition> conditions;  // and whoever one of these holds for.
+  // Conditions that cannot be read any more, and why: nobody is activated by them.
+  std::vector<std::string> unreadable;
 };
 
 struct Exclusion {
   std::string person_id;
   std::optional<absl::CivilDay> until;  // Last day; none: until included again.
   std::string reason;
+  bool Holds(absl::CivilDay on) const { return !until || *until >= on; }
 };
 
 // Covers the operations (or, for a source, the persons) that somebody saw waiting.

@@ -47,7 +47,7 @@ Population EvaluatePopulation(const PlanInput& input, const Evaluator& evaluator
   for (const auto& person : input.snapshot->persons) persons[person->id] = person.get();
   std::set<std::string> excluded;
   for (const Exclusion& exclusion : input.state->exclusions) {
-    if (!exclusion.until || *exclusion.until >= input.as_of) excluded.insert(exclusion.person_id);
+    if (exclusion.Holds(input.as_of)) excluded.insert(exclusion.person_id);
   }
   population.persons.reserve(persons.size());
   for (const auto& [id, person] : persons) {
@@ -247,7 +247,7 @@ std::string TargetPlanner::NameProblem(const Case& c, const std::string& attribu
       return "";
     }
   }
-  const std::string own = c.account != nullptr ? c.account->object_id : c.account_id;
+  const std::string own = c.account_state() != GrantState::kAbsent ? c.account->object_id : c.account_id;
   if (IsTaken(domain, value.ToText(), HolderOf(c.person()), own)) {
     return absl::StrCat(attribute, " is already the name of another object of the target");
   }
@@ -345,6 +345,25 @@ void TargetPlanner::WarnUnknown() {
   }
 }
 
+// What the configuration names and the target does not know is said once, and left out for everybody.
+void TargetPlanner::WarnMissingAttributes() {
+  std::set<std::pair<std::string, std::string>> told;  // Class, attribute.
+  const auto look = [&](const std::string& object_class, const std::string& attribute, const Position& position) {
+    if (!mapping_.IsMissing(object_class, attribute) || !told.insert({object_class, attribute}).second) return;
+    plan_->warnings.push_back(absl::StrCat(system_.name, ": the target has no attribute \"", attribute, "\" of ",
+                                           object_class, "; ", position.ToString(),
+                                           " names it, and it is left out for everybody"));
+  };
+  for (const AccountItem& item : system_.account) {
+    for (const AccountField& field : item.fields) look(system_.account_class, field.attribute, field.position);
+  }
+  for (const FieldMapping& field : system_.correlate) look(system_.account_class, field.field, field.position);
+  for (const FieldMapping& field : system_.retire.set) look(system_.account_class, field.field, field.position);
+  for (const auto& [name, resource] : system_.resources) {
+    for (const FieldMapping& field : resource.fields) look(resource.object_class, field.field, field.position);
+  }
+}
+
 void TargetPlanner::Run(Plan& plan) {
   plan_ = &plan;
   BuildCases();
@@ -361,7 +380,17 @@ void TargetPlanner::Run(Plan& plan) {
                                          without_account_ == 1 ? " person gets" : " people get",
                                          " access or permissions from a rule, but no rule gives an account"));
   }
+  if (const auto activation = input_.state->activations.find(system_.name);
+      activation != input_.state->activations.end()) {
+    for (const std::string& condition : activation->second.unreadable) {
+      plan.warnings.push_back(absl::StrCat(system_.name, ": was activated for ", condition,
+                                           ", which cannot be read any more and counts for nobody; activate it anew: "
+                                           "sluice system activate ",
+                                           system_.name));
+    }
+  }
   WarnUnknown();
+  WarnMissingAttributes();
   WarnWithoutKey();
   WarnDrift();
   NoteDrift();

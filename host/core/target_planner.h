@@ -75,6 +75,7 @@ class TargetPlanner {
     bool is_missing = false;         // Held, and not there when it was read after that,
     bool is_unseen = false;          // nor can anybody look where it stood.
     bool has_drifted_account = false, has_drifted_access = false;
+    std::set<std::string> drifted_permissions;  // Entitlements.
 
     const Person& person() const { return *facts->person; }
     GrantState account_state() const { return account == nullptr ? GrantState::kAbsent : account->state; }
@@ -99,6 +100,7 @@ class TargetPlanner {
     const Instance* predecessor = nullptr;  // Whose object it takes over: held, of the same name, needed by nobody.
     bool has_successor = false;
     std::string contested_object;  // Of the held one of the same name that is still needed.
+    std::string gone_object;       // That it had, and that somebody deleted in the target.
     std::string object_id;         // Held or adopted.
     std::string create_id;         // Of the operation that gives it; empty: it is there.
     Fields fields;
@@ -121,6 +123,7 @@ class TargetPlanner {
   PlannedOperation NewOperation(OperationKind kind, const Case& c, const std::string& entitlement, const Grant* grant);
   std::string Add(PlannedOperation operation, bool is_activated, bool waits);
   void WarnUnknown();
+  void WarnMissingAttributes();
 
   // drift_planner.cc
   bool IsReadSince(const Grant& grant) const;
@@ -132,6 +135,11 @@ class TargetPlanner {
   bool PlanDisabledByHand(Case& c);
   void PlanEnabledByHand(Case& c);
   bool TakeOverAsFound(Case& c, std::vector<AttributeChange>& changes);
+  void FindGoneResources();
+  void PlanGoneResource(Instance& instance, PlannedOperation& operation);
+  enum class Membership { kAsHeld, kTakenAway, kLostWithItsObject };
+  Membership SeenMembership(const Case& c, const Grant& grant, const std::string& object_class,
+                            const std::string& permission_id) const;
   void WarnOtherNames();
   void NoteDrift();
   void WarnDrift();
@@ -214,7 +222,7 @@ class TargetPlanner {
   std::map<std::string, int64_t> missing_from_;                     // how many are missing from each,
   std::map<std::string, std::map<std::string, int64_t>> moved_;     // and where those went that were moved.
   std::map<std::string, std::map<std::string, int64_t>> unplaced_;  // Gone place -> what is not put there.
-  std::vector<std::string> left_disabled_, left_enabled_, left_changed_;
+  std::vector<std::string> left_disabled_, left_enabled_, left_changed_, left_removed_;
 };
 
 // A value of an attribute; not visible when it has none.

@@ -133,20 +133,29 @@ class Limiter {
         return spec->drift.disabled == Policy::kAsk;
       case OperationKind::kDisable:
         return spec->drift.enabled == Policy::kAsk;
+      case OperationKind::kGrant:
+      case OperationKind::kCreateResource:
+        return spec->drift.removed == Policy::kAsk;
       default:
         return false;
     }
   }
 
   void BlockAsked(const std::string& system, OperationKind kind, const std::vector<PlannedOperation*>& operations) {
-    const std::string detail = kind == OperationKind::kEnable    ? "disabled by hand"
-                               : kind == OperationKind::kDisable ? "enabled by hand"
-                                                                 : "changed by hand";
+    const std::string detail = kind == OperationKind::kEnable           ? "disabled by hand"
+                               : kind == OperationKind::kDisable        ? "enabled by hand"
+                               : kind == OperationKind::kGrant          ? "removed by hand"
+                               : kind == OperationKind::kCreateResource ? "deleted by hand"
+                                                                        : "changed by hand";
+    const std::string what = kind == OperationKind::kGrant            ? "membership"
+                             : kind == OperationKind::kCreateResource ? operations.front()->object_class
+                                                                      : "account";
     std::map<std::string, int64_t> attributes;
     for (const PlannedOperation* operation : operations) {
       for (const AttributeChange& change : operation->changes) ++attributes[change.attribute];
     }
-    std::string verdict = absl::StrCat(operations.size(), operations.size() == 1 ? " account " : " accounts ", detail);
+    std::string verdict = absl::StrCat(operations.size(), " ", what, operations.size() == 1 ? " " : "s ", detail);
+    if (kind == OperationKind::kCreateResource) attributes.clear();
     for (const auto& [attribute, count] : attributes) absl::StrAppend(&verdict, ", ", attribute, " ", count);
     Wait(system, std::string(OperationKindName(kind)), detail, std::move(verdict), operations);
   }

@@ -11,6 +11,15 @@ namespace sluice::engine {
 namespace {
 
 constexpr size_t kShortestBlockId = 4;
+constexpr char kNewAccount[] = "new";
+
+bool IsObserved(const World& world, const std::string& system, const std::string& account_id) {
+  const auto observed = world.state->observed.find(system);
+  if (observed == world.state->observed.end()) return false;
+  const std::vector<core::Record>& records = observed->second.records;
+  return std::any_of(records.begin(), records.end(),
+                     [&](const core::Record& record) { return record.id == account_id; });
+}
 
 absl::Status DemandReason(const Actor& actor) {
   if (!absl::StripAsciiWhitespace(actor.reason).empty()) return absl::OkStatus();
@@ -119,6 +128,7 @@ absl::StatusOr<store::BlockRecord> Engine::Decide(const Actor& actor, const std:
 // Makes what waited the active snapshot, unless something else about it still waits.
 absl::Status Engine::AcceptImport(const Actor& actor, const store::BlockRecord& block) {
   ASSIGN_OR_RETURN(const absl::CivilDay today, calendar_.AcceptedToday());
+  absl::MutexLock changing(&snapshots_.changing());
   store::Commit commit;
   ASSIGN_OR_RETURN(const bool is_active, snapshots_.ActivateCandidate(block.system, today, commit));
   if (is_active) {
@@ -159,21 +169,71 @@ absl::StatusOr<core::SystemSpec> Engine::FindTarget(const std::string& system) c
   return *spec;
 }
 
+// What a person holds through an account that is not there any more is let go, so that the next plan gives it anew. Of
+// one that is there nothing is let go.
+absl::Status Engine::LetGo(const World& world, const std::string& system, const std::string& person_id,
+                           const std::string& account_id, store::Commit& commit) {
+  const core::Grant* held = nullptr;
+  for (const core::Grant& grant : world.state->grants) {
+    const bool is_account = grant.kind == core::EntitlementKind::kAccount && grant.state != core::GrantState::kAbsent;
+    if (grant.person_id == person_id && grant.system == system && is_account) held = &grant;
+  }
+  if (held == nullptr || held->object_id.empty() || held->object_id == account_id) return absl::OkStatus();
+  if (IsObserved(world, system, held->object_id)) {
+    return absl::FailedPreconditionError(absl::StrCat("the person holds account ", held->object_id,
+                                                      ", which was there when \"", system, "\" was last read"));
+  }
+  const auto observed = world.state->observed.find(system);
+  if (observed == world.state->observed.end() || held->since >= observed->second.as_of) {
+    return absl::FailedPreconditionError(absl::StrCat("the person holds account ", held->object_id,
+                                                      ", which was made or changed on the day on which \"", system,
+                                                      "\" was last read; read it again tomorrow"));
+  }
+  const bool is_under_way = world.state->open_objects.contains(absl::StrCat(system, "/", person_id));
+  if (is_under_way || runs_.HasActive("enforce") || runs_.HasActive("verify")) {
+    return absl::FailedPreconditionError("an enforcement is under way; see: sluice run list");
+  }
+  for (core::Grant grant : world.state->grants) {
+    if (grant.person_id != person_id || grant.system != system || grant.state == core::GrantState::kAbsent) continue;
+    grant.state = core::GrantState::kAbsent;
+    ++grant.generation;
+    grant.since = world.as_of;
+    grant.object_id.clear();
+    grant.object_name.clear();
+    grant.is_correlated = false;
+    grant.desired.clear();
+    grant.before_retirement.clear();
+    grant.drifted_since.reset();
+    grant.retired_on.reset();
+    grant.precondition.clear();
+    grant.private_state.clear();
+    commit.grants.push_back(std::move(grant));
+  }
+  ASSIGN_OR_RETURN(const std::vector<store::SealedSecret> secrets, context_.store->LoadSecrets(person_id));
+  for (const store::SealedSecret& secret : secrets) {  // Of the account that is gone: nobody can use them.
+    if (secret.system == system && !secret.handed_out) commit.secrets_dropped.push_back(secret.id);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Engine::Link(const Actor& actor, const std::string& system, const std::string& person,
                           const std::string& account_id) {
   RETURN_IF_ERROR(DemandReason(actor));
   RETURN_IF_ERROR(FindTarget(system).status());
+  absl::MutexLock lock(&planning_);
   ASSIGN_OR_RETURN(const World world, CurrentWorld());
   ASSIGN_OR_RETURN(const core::Person* found, FindPerson(*world.snapshot, person));
-  bool is_there = false;
-  if (auto observed = world.state->observed.find(system); observed != world.state->observed.end()) {
-    for (const core::Record& record : observed->second.records) is_there |= record.id == account_id;
-  }
-  if (!is_there) {
+  store::Commit commit;
+  const bool is_new = account_id == kNewAccount;
+  if (!is_new && !IsObserved(world, system, account_id)) {
     return absl::NotFoundError(absl::StrCat("\"", system, "\" held no account ", account_id, " when it was last read"));
   }
-  store::Commit commit;
-  commit.links[{found->id, system}] = account_id;
+  RETURN_IF_ERROR(LetGo(world, system, found->id, account_id, commit));
+  if (is_new && commit.grants.empty()) {
+    return absl::FailedPreconditionError(
+        "the person holds no account there that is gone; whoever has none gets one by the rules");
+  }
+  commit.links[{found->id, system}] = is_new ? "" : account_id;
   return WriteDecision(actor, "correlation.linked", system, found->id, {{"account", account_id}}, std::move(commit));
 }
 

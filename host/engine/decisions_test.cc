@@ -231,6 +231,87 @@ TEST(Decisions, ALinkNamesAnAccountThatTheTargetHas) {
   EXPECT_EQ(school.ad->Count("account"), 1);
 }
 
+// A pupil whose account somebody deleted, as it is seen on the next day.
+class GoneAccount : public ::testing::Test {
+ protected:
+  GoneAccount() {
+    school.world.AddPupil("1", "Noor", "Zwaluw");
+    EXPECT_EQ(school.SaveAndEnforce().state, "succeeded");
+    account = school.ad->Find("employeeID", "1") ? IdOf("1") : "";
+    school.SetDay(school.world.today + 1);
+    school.Import();
+    EXPECT_THAT(school.Lines(), IsEmpty());
+  }
+  std::string IdOf(const std::string& number) {
+    for (const core::Grant& grant : school.State().grants) {
+      if (grant.person_id == school.PersonOf(number) && grant.entitlement == "account") return grant.object_id;
+    }
+    return "";
+  }
+  absl::Status Link(const std::string& to) { return school.engine->Link(school.alice, "ad", "1", to); }
+
+  School school;
+  std::string account;
+};
+
+TEST_F(GoneAccount, IsMadeAnewOnlyByADecisionWithEverythingThatWasHeldThroughIt) {
+  EXPECT_TRUE(absl::IsFailedPrecondition(Link("new"))) << "it is there";
+  school.ad->Remove(account);
+  school.Import();
+  EXPECT_THAT(school.Lines(), IsEmpty());
+  EXPECT_THAT(school.Plan().warnings, Contains(HasSubstr("sluice correlation link ad PERSON ACCOUNT")));
+  EXPECT_FALSE(school.engine->Link({"user:bob", ""}, "ad", "1", "new").ok());
+  ASSERT_TRUE(Link("new").ok());
+  EXPECT_EQ(school.Audit().back()["action"], "correlation.linked");
+  EXPECT_EQ(school.Enforce().state, "succeeded");
+  EXPECT_EQ(school.ad->Count("account"), 1);
+  EXPECT_NE(IdOf("1"), account);
+  EXPECT_EQ(school.StateOf("1", "access"), core::GrantState::kHeld);
+  EXPECT_THAT(school.Disagreements(), IsEmpty());
+  EXPECT_THAT(school.Secrets(), Contains(::testing::Field(&store::SealedSecret::is_confirmed, true)));
+  EXPECT_THAT(school.Lines(), IsEmpty());
+  EXPECT_TRUE(absl::IsFailedPrecondition(Link("new")));
+}
+
+TEST_F(GoneAccount, IsTakenOverWhereSomebodyMadeItAnewAndSaysSo) {
+  school.ad->Remove(account);
+  const std::string by_hand = school.ad->AddObject("account", {{"cn", core::Value::Text("Noor, made anew")},
+                                                               {"sAMAccountName", core::Value::Text("n.zwaluw")},
+                                                               {"employeeID", core::Value::Text("1")},
+                                                               {"enabled", core::Value::Flag(true)}});
+  school.Import();
+  EXPECT_THAT(school.Lines(), IsEmpty()) << "nothing is guessed";
+  ASSERT_TRUE(Link(by_hand).ok());
+  EXPECT_THAT(school.Lines(), Contains("adopt 1 account"));
+  EXPECT_EQ(school.Enforce().state, "succeeded");
+  EXPECT_EQ(IdOf("1"), by_hand);
+  EXPECT_EQ(school.ad->Count("account"), 1);
+  EXPECT_THAT(school.Disagreements(), IsEmpty());
+  EXPECT_THAT(school.Lines(), IsEmpty());
+}
+
+TEST_F(GoneAccount, WhoHasAnAccountThatIsThereIsTiedToNoOther) {
+  const std::string other = school.ad->AddObject("account", {{"cn", core::Value::Text("Another")}});
+  school.Import();
+  const absl::Status status = Link(other);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("which was there"));
+  EXPECT_TRUE(school.State().links.empty());
+  EXPECT_EQ(IdOf("1"), account);
+}
+
+TEST(Decisions, AnActivationThatCannotBeReadAnyMoreCountsForNobodyAndIsSaid) {
+  School school;
+  school.world.AddPupil("1", "Noor", "Zwaluw");
+  school.Save();
+  store::Commit commit;
+  commit.activations["ad"] = {core::Activation::State::kPartly, {"when:a field of old"}};
+  ASSERT_TRUE(school.store->Write(commit).ok());
+  EXPECT_THAT(school.Plan().warnings,
+              Contains(HasSubstr("a field of old (no condition), which cannot be read any more")));
+  EXPECT_THAT(school.Lines(), Each(EndsWith("[observing]")));
+}
+
 TEST(Decisions, APersonIsFoundByNumberIdOrItsBeginningAndNeverGuessed) {
   School school;
   school.world.AddPupil("1", "Noor", "Zwaluw");

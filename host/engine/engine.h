@@ -66,6 +66,8 @@ class Engine {
   absl::StatusOr<store::BlockRecord> Decide(const Actor& actor, const std::string& block, bool is_approved);
   absl::Status Exclude(const Actor& actor, const std::string& person, std::optional<absl::CivilDay> until);
   absl::Status Include(const Actor& actor, const std::string& person);
+  // `account_id` is the person's. One that the person held and that is not there any more is let go, with all that was
+  // held through it; "new": no other takes its place but one that is found or made by the next plan.
   absl::Status Link(const Actor& actor, const std::string& system, const std::string& person,
                     const std::string& account_id);
   // `persons` and `when` empty: everybody.
@@ -89,6 +91,8 @@ class Engine {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(planning_);
   absl::StatusOr<store::BlockRecord> FindBlock(const std::string& id, bool is_approved) const;
   absl::Status AcceptImport(const Actor& actor, const store::BlockRecord& block);
+  absl::Status LetGo(const World& world, const std::string& system, const std::string& person_id,
+                     const std::string& account_id, store::Commit& commit);
 
   Context context_;
   // Held while a plan is computed and kept, and while a block is decided: what is stored was true of the same state.

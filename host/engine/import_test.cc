@@ -385,6 +385,37 @@ TEST_F(Import, StoppedTakesNothingAndLeavesAnEnforcementAlone) {
   EXPECT_EQ(People(), 12);
 }
 
+TEST_F(Import, IsMappedByTheConfigurationThatIsInForceWhenItEnds) {
+  school.somtoday->SetRecords(records);
+  school.somtoday->HoldImport(true);
+  const auto run = school.engine->StartImport(school.alice, {"somtoday"});
+  ASSERT_TRUE(run.ok());
+  school.somtoday->AwaitImport();
+  school.world.configuration.hash = "8d2f";
+  school.world.configuration.systems["somtoday"].persons[0].fields[1] = Field("name.nick", "Nieuw");
+  school.ApplyConfiguration();
+  school.somtoday->HoldImport(false);
+  EXPECT_EQ(school.Await(run).state, "succeeded");
+  const auto snapshot = school.store->LoadSnapshot().value();
+  EXPECT_EQ(snapshot->configuration, "8d2f");
+  for (const auto& person : snapshot->persons) EXPECT_EQ(person->fields.at("name.nick").ToText(), "Nieuw");
+}
+
+TEST_F(Import, OfASystemThatWasTakenOutMeanwhileIsNotTaken) {
+  school.somtoday->SetRecords(records);
+  school.somtoday->HoldImport(true);
+  const auto run = school.engine->StartImport(school.alice, {"somtoday"});
+  ASSERT_TRUE(run.ok());
+  school.somtoday->AwaitImport();
+  school.world.configuration.systems.erase("somtoday");
+  school.ApplyConfiguration();
+  school.somtoday->HoldImport(false);
+  const store::Run ended = school.Await(run);
+  EXPECT_EQ(ended.state, "failed");
+  EXPECT_THAT(ended.summary, HasSubstr("it was taken out of the configuration while it was read"));
+  EXPECT_EQ(People(), 0);
+}
+
 TEST_F(Import, OfAnUnknownSystemIsRefused) {
   EXPECT_THAT(school.Import({"nobody"}).summary, HasSubstr("there is no system \"nobody\""));
 }

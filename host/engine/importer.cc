@@ -247,15 +247,18 @@ absl::Status Importer::Store(const Job& job, const store::Commit& commit) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Candidate> Importer::Take(const Job& job, const std::string& system, Reading reading,
-                                         store::Commit& commit) {
+absl::StatusOr<Candidate> Importer::Take(const Job& job,
+                                         const std::shared_ptr<const core::Configuration>& configuration,
+                                         const std::string& system, Reading reading, store::Commit& commit) {
+  if (configuration->FindSystem(system) == nullptr)
+    return absl::FailedPreconditionError("it was taken out of the configuration while it was read");
   store::ImportResult import;
   import.system = system;
   import.run_id = job.run->id();
   import.as_of = job.as_of;
   import.states = reading.data.states;
   const absl::StatusOr<bool> is_known =
-      confirmation_.IsAllKnown(job.configuration, system, reading.data, job.as_of, kTombstoneDays);
+      confirmation_.IsAllKnown(configuration, system, reading.data, job.as_of, kTombstoneDays);
   import.is_confirmation = is_known.ok() && *is_known;
   Candidate candidate;
   if (import.is_confirmation) {
@@ -268,7 +271,7 @@ absl::StatusOr<Candidate> Importer::Take(const Job& job, const std::string& syst
       return loaded.status();
     }));
     import.raw = core::MergeRecords(std::move(previous), std::move(reading.data), job.as_of, kTombstoneDays).set;
-    ASSIGN_OR_RETURN(candidate, snapshots_.Make(*job.configuration, system, import.raw, job.as_of));
+    ASSIGN_OR_RETURN(candidate, snapshots_.Make(*configuration, system, import.raw, job.as_of));
   }
   if (import.raw.size() >= kLarge) base::ReturnFreeMemory();
   import.is_candidate = candidate.is_blocked;
@@ -284,15 +287,18 @@ std::string Importer::TakeSource(const Job& job, const std::string& system, Read
     return absl::StrCat(system, ": ", status.message());
   };
   const std::string incomplete = IncompleteStates(reading.data.states, reading.data.scopes, reading.plan);
+  absl::MutexLock changing(&snapshots_.changing());
+  // As it is now: it may have changed while the system was read.
+  const std::shared_ptr<const core::Configuration> configuration = context_.configuration();
   store::Commit commit;
-  absl::StatusOr<Candidate> candidate = Take(job, system, std::move(reading), commit);
+  absl::StatusOr<Candidate> candidate = Take(job, configuration, system, std::move(reading), commit);
   if (!candidate.ok()) return fail(candidate.status());
   counts = ToJson(candidate->counts);
   if (!incomplete.empty()) job.run->Warn(absl::StrCat(system, ": ", incomplete, "; what they held is kept"));
   commit.audit.push_back(Audit(job, system, candidate->is_blocked ? "import.blocked" : "import.accepted",
                                incomplete.empty() ? "complete" : "in part", counts));
   if (absl::Status status = Store(job, commit); !status.ok()) return fail(status);
-  if (!candidate->is_blocked) confirmation_.Remember(job.configuration);
+  if (!candidate->is_blocked) confirmation_.Remember(configuration);
   std::string line =
       absl::StrCat(system, ": ", candidate->counts.people, " people (", candidate->counts.added, " new, ",
                    candidate->counts.removed, " gone, ", candidate->counts.changed, " changed)");

@@ -50,8 +50,9 @@ class Importer {
   void Finish(const std::shared_ptr<Job>& job);
   std::string TakeSource(const Job& job, const std::string& system, Reading reading, nlohmann::json& counts,
                          bool& is_blocked);
-  // What `reading` makes of the active records, into `commit`.
-  absl::StatusOr<Candidate> Take(const Job& job, const std::string& system, Reading reading, store::Commit& commit);
+  // What `reading` makes of the active records under `configuration`, into `commit`.
+  absl::StatusOr<Candidate> Take(const Job& job, const std::shared_ptr<const core::Configuration>& configuration,
+                                 const std::string& system, Reading reading, store::Commit& commit);
   std::string TakeTarget(const Job& job, const std::string& system, Reading reading, nlohmann::json& counts);
   absl::Status Store(const Job& job, const store::Commit& commit);  // Waits for a store that takes nothing now.
   std::string NotTaken(const Job& job, const std::string& system, const absl::Status& status);

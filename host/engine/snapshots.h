@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "host/core/mapping.h"
 #include "host/core/snapshot.h"
 #include "host/engine/context.h"
@@ -53,10 +54,15 @@ class Snapshots {
   absl::Status AddTo(const Candidate& candidate, const std::string& system, const std::string& cause,
                      store::Commit& commit) const;
 
+  // Held from the making of a snapshot until it, and the configuration that it was made with, are in force: imports,
+  // decisions and changes of the configuration follow each other.
+  absl::Mutex& changing() const { return changing_; }
+
  private:
   absl::StatusOr<Candidate> Check(core::Snapshot next, const core::Configuration& configuration,
                                   const std::vector<std::string>& systems, absl::CivilDay as_of) const;
   const Context& context_;
+  mutable absl::Mutex changing_;
 };
 
 }  // namespace sluice::engine

@@ -1,5 +1,6 @@
 #include "host/engine/world.h"
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "host/base/status.h"
@@ -16,8 +17,12 @@ absl::StatusOr<std::shared_ptr<const core::State>> LoadState(const Context& cont
   for (const auto& [system, texts] : activation_texts) {
     for (absl::string_view text : texts) {  // "person:<id>" is in person_ids already.
       if (!absl::ConsumePrefix(&text, "when:")) continue;
-      ASSIGN_OR_RETURN(core::Condition condition, context.parse_condition(std::string(text)));
-      state.activations[system].conditions.push_back(std::move(condition));
+      absl::StatusOr<core::Condition> condition = context.parse_condition(std::string(text));
+      if (condition.ok()) {
+        state.activations[system].conditions.push_back(*std::move(condition));
+      } else {
+        state.activations[system].unreadable.push_back(absl::StrCat(text, " (", condition.status().message(), ")"));
+      }
     }
   }
   auto loaded = std::make_shared<const core::State>(std::move(state));

@@ -388,6 +388,12 @@ void FakeConnector::SetAttribute(const std::string& id, const std::string& attri
   objects_[id].attributes[attribute] = std::move(value);
 }
 
+void FakeConnector::Remove(const std::string& id) {
+  absl::MutexLock lock(&mutex_);
+  objects_.erase(id);
+  for (auto& [other, object] : objects_) object.members.erase(id);
+}
+
 std::string FakeConnector::AddObject(const std::string& object_class, core::Fields attributes) {
   absl::MutexLock lock(&mutex_);
   const std::string id = absl::StrCat("#", next_id_++);

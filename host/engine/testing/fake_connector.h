@@ -94,6 +94,7 @@ class FakeConnector final : public Connector {
   std::string AddObject(const std::string& object_class, core::Fields attributes);
   // As somebody does by hand in the directory.
   void SetAttribute(const std::string& id, const std::string& attribute, core::Value value);
+  void Remove(const std::string& id);  // The object, out of every group as well.
   // By an attribute's value; null: none, or several.
   std::optional<Object> Find(const std::string& attribute, const std::string& value) const;
   std::optional<Object> Get(const std::string& id) const;

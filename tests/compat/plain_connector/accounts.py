@@ -255,6 +255,8 @@ def membership(system, data, operation, action):
 
 def verify(system, operation):
     """By reading only."""
+    if operation.action not in configuration_pb2.Action.values():
+        raise Failure("REASON_UNSUPPORTED", "PLAIN-10", "this connector does not know action %d" % operation.action)
     verdict, states = writer_pb2.VerifyReply.Verdict, writer_pb2.VerifyReply
     action = configuration_pb2.Action.Name(operation.action)[len("ACTION_"):]
     data = system.load()

@@ -14,6 +14,7 @@ import struct
 import sys
 import threading
 
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # What it prints is no log line.
 import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -137,12 +138,11 @@ class Configuration(configuration_pb2_grpc.ConfigurationServicer):
 
 def wanted_classes(request):
     """{class: attributes} that were asked for."""
-    wanted = {one.object_class: list(one.attributes) for one in request.classes} or {name: [] for name in CLASSES}
+    wanted = {one.object_class: list(one.attributes) for one in request.classes}
     for name in wanted:
         if name not in CLASSES:
             raise Failure("REASON_INVALID", "PLAIN-4", "there is no class '%s'" % name)
-        wanted[name] = wanted[name] or [one.name for one in CLASSES[name].attributes if one.readable]
-    return wanted
+    return wanted or {name: [one.name for one in known.attributes if one.readable] for name, known in CLASSES.items()}
 
 
 def batch_of(index, objects, attributes):
@@ -188,7 +188,7 @@ class Reader(reader_pb2_grpc.ReaderServicer):
         system = find(request.system)
         if request.object_class not in CLASSES:
             raise Failure("REASON_INVALID", "PLAIN-4", "there is no class '%s'" % request.object_class)
-        attributes = list(request.attributes) or [one.name for one in CLASSES[request.object_class].attributes if one.readable]
+        attributes = list(request.attributes)
         schema = reader_pb2.ReadFrame()
         schema.schema.classes.add(object_class=request.object_class, attributes=attributes)
         schema.schema.scopes.add()
@@ -320,7 +320,8 @@ def serve(listen, limit):
 
 def main():
     if "SLUICE_CONTROL_FD" not in os.environ:
-        print("This is the Sluice connector %s %s. It is started by sluiced, not by hand." % (NAME, VERSION), file=sys.stderr)
+        print("This is the Sluice connector %s %s. It is started by sluiced, not by hand.\n"
+              "To look at it, run:  connector-check <its package>" % (NAME, VERSION), file=sys.stderr)
         sys.exit(64)
     os.dup2(2, 1)
     control = socket.socket(fileno=int(os.environ["SLUICE_CONTROL_FD"]))

@@ -1,5 +1,9 @@
 """Sluice connectors in Python: derive from Source or Target, and run serve(YourConnector). README.md has a whole one."""
 
+import os
+
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own lines are no log lines; it looks when it is imported.
+
 from sluice.connector import log
 from sluice.connector.description import (Action, Attribute, Description, Holder, Idempotency, ObjectClass, Privacy, Relation,
                                           Setting, Writing)

@@ -8,7 +8,7 @@ import threading
 from sluice.connector import errors, log, values
 from sluice.connector.description import Action
 from sluice.connector.errors import Error, Reason
-from sluice.connector.source import Cancellation, Cancelled
+from sluice.connector.source import Cancellation, Cancelled, Source
 from sluice.connector.target import Delta, Operation, Outcome, Permission, Result
 from sluice.connector.v1 import reader_pb2, writer_pb2
 
@@ -47,6 +47,17 @@ def operation_of(proto, cancellation):
                      _deltas(proto.deltas), _deltas(proto.full_state),
                      {match.attribute: values.from_proto(match.value) for match in proto.correlate}, permission,
                      proto.precondition, proto.private_state, timeout, cancellation)
+
+
+def refuse_what_is_not_described(source, operation):
+    """Raises UNSUPPORTED for a class or an action that the connector does not have, before its author sees it."""
+    if type(source).schema is not Source.schema:
+        return  # Its classes are the system's own.
+    is_of_relation = operation.action in (Action.GRANT, Action.REVOKE)
+    name = operation.permission.relation_class if is_of_relation and operation.permission else operation.object_class
+    known = source._description.find_class(name)
+    if known is None or operation.action not in known.actions:
+        raise Error(Reason.UNSUPPORTED, "SDK-0316", "class '%s' cannot be told to %s" % (name, operation.action.name))
 
 
 def failed(operation_id, error, outcome=Outcome.FAILED):
@@ -221,6 +232,7 @@ class ApplyStream:
             return
         try:
             operation = operation_of(proto, cancellation)
+            refuse_what_is_not_described(self._source, operation)
         except Error as error:
             return self._ledger.answer(failed(proto.id, error))
         with self._lock:

@@ -289,10 +289,9 @@ class ReaderService(reader_pb2_grpc.ReaderServicer):
     def _request(self, request, system, cancellation):
         description, classes = self._state.description, {}
         for asked in request.classes:
-            known = description.find_class(asked.object_class)
-            if known is None:
+            if description.find_class(asked.object_class) is None:
                 raise Error(Reason.INVALID, "SDK-0206", "there is no class '%s'" % asked.object_class)
-            classes[asked.object_class] = list(asked.attributes) or description.readable(known)
+            classes[asked.object_class] = list(asked.attributes)
         if not classes:
             classes = {one.proto.name: description.readable(one.proto) for one in description.classes}
         cursors = {cursor.scope: Cursor(cursor.format, cursor.token) for cursor in request.cursors}
@@ -357,10 +356,9 @@ class ReaderService(reader_pb2_grpc.ReaderServicer):
     @_stream
     def Read(self, request, context):
         opened, cancellation = self._state.find_target(request.system), _cancellation(context)
-        known = self._state.description.find_class(request.object_class)
-        if known is None:
+        if self._state.description.find_class(request.object_class) is None:
             raise Error(Reason.INVALID, "SDK-0206", "there is no class '%s'" % request.object_class)
-        attributes = list(request.attributes) or self._state.description.readable(known)
+        attributes = list(request.attributes)
         schema = reader_pb2.ReadFrame()
         schema.schema.classes.add(object_class=request.object_class, attributes=attributes)
         schema.schema.scopes.add()
@@ -431,6 +429,7 @@ class WriterService(writer_pb2_grpc.WriterServicer):
         for proto in request.operations:
             try:
                 operation = applying.operation_of(proto, cancellation)
+                applying.refuse_what_is_not_described(opened.source, operation)
                 replies.append(answer(_guarded(method, lambda: getattr(opened.source, method)(operation)).proto, None, proto.id))
             except Cancelled:
                 raise

@@ -139,12 +139,12 @@ std::unique_ptr<connector::ApplySession> ActiveDirectory::StartApply(const conne
   return std::make_unique<Session>(directory_, std::move(sink));
 }
 
-connector::Verdict ActiveDirectory::Verify(const connector::Operation& operation) {
-  return Writer(*directory_).Verify({operation})[0];
+connector::Verdict ActiveDirectory::Verify(const connector::VerifyRequest& request) {
+  return Writer(*directory_).Verify({request.operation})[0];
 }
 
-std::vector<connector::Verdict> ActiveDirectory::VerifyBatch(const std::vector<connector::Operation>& operations) {
-  return Writer(*directory_).Verify(operations);
+connector::VerifyBatchResult ActiveDirectory::VerifyBatch(const connector::VerifyBatchRequest& request) {
+  return {Writer(*directory_).Verify(request.operations)};
 }
 
 absl::StatusOr<connector::FindTakenResult> ActiveDirectory::FindTaken(const connector::FindTakenRequest& request) {

@@ -24,8 +24,8 @@ class ActiveDirectory final : public connector::Target {
   absl::Status Read(const connector::ReadRequest& request, connector::FoundWriter& out) override;
   std::unique_ptr<connector::ApplySession> StartApply(const connector::ApplyRequest& request,
                                                       std::shared_ptr<connector::ResultSink> sink) override;
-  connector::Verdict Verify(const connector::Operation& operation) override;
-  std::vector<connector::Verdict> VerifyBatch(const std::vector<connector::Operation>& operations) override;
+  connector::Verdict Verify(const connector::VerifyRequest& request) override;
+  connector::VerifyBatchResult VerifyBatch(const connector::VerifyBatchRequest& request) override;
   absl::StatusOr<connector::FindTakenResult> FindTaken(const connector::FindTakenRequest& request) override;
 
  private:

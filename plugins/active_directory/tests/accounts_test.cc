@@ -296,11 +296,11 @@ TEST_F(ConnectorTest, AnUpdateThatDiedBetweenItsTwoRequestsIsNotDoneAndIsFinishe
         modify_first ? client_->RunOne(Request::Modify(GuidDn(id), {{Modification::Kind::kReplace, "sn", {name}}}))
                      : client_->RunOne(Request::Rename("CN=died1," + Place(), "CN=" + name, "OU=Next," + Place()));
     ASSERT_TRUE(half.ok());
-    EXPECT_EQ(connector_->Verify(update).state, connector::Verdict::State::kNotDone);
+    EXPECT_EQ(connector_->Verify({update}).state, connector::Verdict::State::kNotDone);
     const Result result = ApplyOne(update);
     EXPECT_EQ(result.outcome, Outcome::kApplied) << Why(result);
     EXPECT_EQ(result.changes.size(), modify_first ? 2u : 1u) << "what was written is not written again";
-    EXPECT_EQ(connector_->Verify(update).state, connector::Verdict::State::kDone);
+    EXPECT_EQ(connector_->Verify({update}).state, connector::Verdict::State::kDone);
     EXPECT_EQ(Look(id, {"sn"}).dn, absl::StrCat("CN=", name, ",OU=Next,", Place()));
   }
 }

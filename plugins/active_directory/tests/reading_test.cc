@@ -55,22 +55,22 @@ TEST_F(ConnectorTest, AClassThatCannotBeReadIsNotReadAndTheOthersAre) {
 
 TEST_F(ConnectorTest, VerifiesByReading) {
   Operation create = Person("Verify", "verify", "v-1");
-  EXPECT_EQ(connector_->Verify(create).state, connector::Verdict::State::kNotDone);
+  EXPECT_EQ(connector_->Verify({create}).state, connector::Verdict::State::kNotDone);
   const std::string id = ApplyOne(create).object_id;
-  const auto verdict = connector_->Verify(create);
+  const auto verdict = connector_->Verify({create});
   EXPECT_EQ(verdict.state, connector::Verdict::State::kDone);
   EXPECT_EQ(verdict.result->object_id, id);
   const std::string group = MakeGroup("verify-group");
   const Operation grant = Member(Action::kGrant, id, group), enable = Make(Action::kEnable, kAccount, id),
                   remove = Make(Action::kDelete, kAccount, id);
-  for (const auto& before : connector_->VerifyBatch({grant, enable, remove}))
+  for (const auto& before : connector_->VerifyBatch({{grant, enable, remove}, {}}).verdicts)
     EXPECT_EQ(before.state, connector::Verdict::State::kNotDone);
   ApplyOne(grant);
   ApplyOne(enable);
-  for (const auto& after : connector_->VerifyBatch({grant, enable}))
+  for (const auto& after : connector_->VerifyBatch({{grant, enable}, {}}).verdicts)
     EXPECT_EQ(after.state, connector::Verdict::State::kDone);
   ApplyOne(remove);
-  EXPECT_EQ(connector_->Verify(remove).state, connector::Verdict::State::kDone);
+  EXPECT_EQ(connector_->Verify({remove}).state, connector::Verdict::State::kDone);
 }
 
 TEST_F(ConnectorTest, KnowsTheDirectorysSchemaAndPasswordPolicy) {

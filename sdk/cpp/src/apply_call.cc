@@ -15,6 +15,13 @@
 #include "sluice/connector/log.h"
 
 namespace sluice::connector {
+namespace {
+
+constexpr absl::Duration kLookAround = absl::Milliseconds(500);
+// What an author's own session gets beyond an operation's timeout before it is given up from outside.
+constexpr absl::Duration kGrace = absl::Seconds(10);
+
+}  // namespace
 
 // The way back to the host. Outlives the call for those who answer late; then it drops what it is given.
 class ApplyCall::Outbox final : public ResultReceiver {
@@ -27,14 +34,15 @@ class ApplyCall::Outbox final : public ResultReceiver {
   }
 
   // `operation` will be delivered to this outbox.
-  void Expect(const std::string& operation) {
+  void Expect(const std::string& operation, absl::Duration timeout) {
     absl::MutexLock lock(&mutex_);
-    open_.insert(operation);
+    open_[operation] = {absl::Now(), timeout};
   }
 
   void Deliver(v1::OperationResult result) override {
     Queue([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
       open_.erase(result.operation());
+      last_answer_ = absl::Now();
       results_.push_back(std::move(result));
     });
   }
@@ -92,10 +100,27 @@ class ApplyCall::Outbox final : public ResultReceiver {
 
   std::vector<std::string> Open() {
     absl::MutexLock lock(&mutex_);
-    return {open_.begin(), open_.end()};
+    std::vector<std::string> ids;
+    for (const auto& [id, waiting] : open_) ids.push_back(id);
+    return ids;
+  }
+
+  // Those whose timeout is over by far, counted from the last sign that the session answers anything at all.
+  std::vector<std::string> Stuck() {
+    absl::MutexLock lock(&mutex_);
+    std::vector<std::string> ids;
+    for (const auto& [id, waiting] : open_) {
+      if (absl::Now() - std::max(waiting.since, last_answer_) > waiting.timeout + kGrace) ids.push_back(id);
+    }
+    return ids;
   }
 
  private:
+  struct Waiting {
+    absl::Time since;
+    absl::Duration timeout;
+  };
+
   void Queue(const std::function<void()>& change) {
     ApplyCall* call = nullptr;
     {
@@ -142,7 +167,8 @@ class ApplyCall::Outbox final : public ResultReceiver {
   ApplyCall* call_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::deque<v1::OperationResult> results_ ABSL_GUARDED_BY(mutex_);
   std::optional<v1::Progress> progress_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_set<std::string> open_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, Waiting> open_ ABSL_GUARDED_BY(mutex_);
+  absl::Time last_answer_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_broken_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time last_write_ ABSL_GUARDED_BY(mutex_) = absl::Now();
@@ -211,13 +237,32 @@ ApplyCall::Wake ApplyCall::Next() {
   for (;;) {
     {
       absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithTimeout(absl::Condition(this, &ApplyCall::HasNews), wire::kProgressInterval / 4);
+      mutex_.AwaitWithTimeout(absl::Condition(this, &ApplyCall::HasNews), kLookAround);
       if (is_cancelled_) return Wake::kCancelled;
       if (std::exchange(has_message_, false)) return Wake::kMessage;
       if (has_ended_) return Wake::kEnd;
       if (is_draining_ && !std::exchange(has_drained_, true)) return Wake::kDrain;
     }
-    outbox_->SayAlive();
+    LookAround();
+  }
+}
+
+void ApplyCall::LookAround() {
+  if (blocking_ != nullptr) {
+    blocking_->GiveUpLate();
+  } else if (session_ != nullptr) {
+    GiveUpStuck();
+  }
+  outbox_->SayAlive();
+}
+
+void ApplyCall::GiveUpStuck() {
+  for (const std::string& id : outbox_->Stuck()) {
+    system_->ledger->Cancel(id);
+    system_->ledger->Answer(
+        MakeResult(id, Outcome::kInDoubt,
+                   Error(Reason::kTransient, "SDK-0318",
+                         "the connector's session answered nothing for longer than the operation's timeout")));
   }
 }
 
@@ -240,8 +285,9 @@ absl::Status ApplyCall::Serve() {
   }
   if (wake == Wake::kEnd) {
     Guarded("Flush", [&] { session_->Flush(); });
-    while (!outbox_->AwaitAnswers(absl::Now() + wire::kProgressInterval / 4)) outbox_->SayAlive();
+    while (!outbox_->AwaitAnswers(absl::Now() + kLookAround)) LookAround();
   }
+  blocking_ = nullptr;
   Guarded("the end of a session", [&] { session_.reset(); });
   AnswerAllOpen();
   return wake == Wake::kEnd ? absl::OkStatus() : cancelled.AsStatus();
@@ -264,7 +310,11 @@ absl::Status ApplyCall::Begin(const v1::ApplyRequest& request) {
     session_ = system_->target->StartApply(ApplyRequest{request.start().run_id(), cancellation_}, sink);
   });
   if (bug.has_value()) return *bug;
-  if (session_ == nullptr) session_ = std::make_unique<BlockingSession>(system_->target, *system_->description, sink);
+  if (session_ == nullptr) {
+    auto blocking = std::make_unique<BlockingSession>(system_, sink);
+    blocking_ = blocking.get();
+    session_ = std::move(blocking);
+  }
   return absl::OkStatus();
 }
 
@@ -296,7 +346,7 @@ void ApplyCall::Take(const v1::Operation& operation) {
     outbox_->Deliver(MakeResult(operation.id(), Outcome::kFailed, Error::From(converted.status())));
     return;
   }
-  outbox_->Expect(operation.id());
+  outbox_->Expect(operation.id(), converted->timeout);
   if (!system_->ledger->Begin(operation, outbox_, &converted->cancellation)) return;
   const std::string id = converted->id;
   if (auto bug = Guarded("Submit", [&] { session_->Submit(*std::move(converted)); })) {

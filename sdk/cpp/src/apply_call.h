@@ -12,10 +12,11 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "grpcpp/grpcpp.h"
+#include "sdk/cpp/src/blocking_session.h"
 #include "sdk/cpp/src/runtime_state.h"
 #include "sluice/connector/v1/writer.pb.h"
 
@@ -42,6 +43,9 @@ class ApplyCall final : public grpc::ServerBidiReactor<v1::ApplyRequest, v1::App
   Wake Next();
   void Handle(const v1::ApplyRequest& request);
   void Take(const v1::Operation& operation);
+  // Now and then: gives up what is late, and says that the rest is under way.
+  void LookAround();
+  void GiveUpStuck();
   void AnswerAllOpen();
   bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return is_cancelled_ || has_message_ || has_ended_ || (is_draining_ && !has_drained_);
@@ -63,6 +67,7 @@ class ApplyCall final : public grpc::ServerBidiReactor<v1::ApplyRequest, v1::App
   // Of the call's own thread.
   std::shared_ptr<OpenSystem> system_;
   std::unique_ptr<ApplySession> session_;
+  BlockingSession* blocking_ = nullptr;  // The session, if it is one of ours.
 };
 
 }  // namespace sluice::connector

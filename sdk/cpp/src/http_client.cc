@@ -11,7 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "sdk/cpp/src/http_body.h"
 #include "sdk/cpp/src/http_loop.h"
+#include "sdk/cpp/src/no_writing.h"
 #include "sdk/wire/limits.h"
 
 namespace sluice::connector {
@@ -41,13 +43,29 @@ HttpClient::HttpClient(HttpOptions options) {
 
 HttpClient::~HttpClient() = default;
 
-void HttpClient::SendAsync(HttpRequest request, std::function<void(absl::StatusOr<HttpResponse>)> done) {
+HttpRequest& HttpRequest::For(const Operation& operation) {
+  timeout = std::min(timeout, operation.timeout);
+  deadline = std::min(deadline, operation.deadline);
+  cancellation = operation.cancellation;
+  return *this;
+}
+
+absl::Status HttpClient::Refusal(const HttpRequest& request) const {
   const bool may_write =
       !request.only_reads && request.method != "GET" && request.method != "HEAD" && request.method != "OPTIONS";
-  if (read_only_ && may_write) {
-    done(MarkSent(Error(Reason::kInvalid, "SDK-0511",
-                        absl::StrCat("a ", request.method, " was refused: the system is open for reading only")),
-                  false));
+  const bool is_preview = NoWriting::IsOn();
+  if (!may_write || (!read_only_ && !is_preview)) return absl::OkStatus();
+  return MarkSent(
+      Error(Reason::kInvalid, "SDK-0511",
+            absl::StrCat("a ", request.method, " was refused: ",
+                         is_preview ? "Preview and Verify only read" : "the system is open for reading only",
+                         "; say only_reads if this one does not write")),
+      false);
+}
+
+void HttpClient::SendAsync(HttpRequest request, std::function<void(absl::StatusOr<HttpResponse>)> done) {
+  if (absl::Status refusal = Refusal(request); !refusal.ok()) {
+    done(refusal);
     return;
   }
   loop_->Start(std::move(request), std::move(done));
@@ -62,6 +80,47 @@ absl::StatusOr<HttpResponse> HttpClient::Send(HttpRequest request) {
   });
   done.WaitForNotification();
   return outcome;
+}
+
+namespace {
+
+// The reader's end of a body; gives the transfer up when it goes.
+class BodySource final : public ByteSource {
+ public:
+  explicit BodySource(std::shared_ptr<HttpBody> body) : body_(std::move(body)) {}
+  ~BodySource() override { body_->Abandon(); }
+  absl::StatusOr<size_t> Read(char* buffer, size_t size) override { return body_->Read(buffer, size); }
+
+ private:
+  const std::shared_ptr<HttpBody> body_;
+};
+
+HttpStream StreamOf(HttpResponse response) {
+  HttpStream stream;
+  if (response.ok()) stream.body = std::make_unique<TextSource>(std::exchange(response.body, ""));
+  stream.response = std::move(response);
+  return stream;
+}
+
+}  // namespace
+
+absl::StatusOr<HttpStream> HttpClient::OpenStream(HttpRequest request) {
+  if (absl::Status refusal = Refusal(request); !refusal.ok()) return refusal;
+  if (loop_->has_tape()) {
+    absl::StatusOr<HttpResponse> whole = Send(std::move(request));
+    if (!whole.ok()) return whole.status();
+    return StreamOf(*std::move(whole));
+  }
+  auto body = std::make_shared<HttpBody>([loop = loop_.get()] { loop->Wake(); });
+  loop_->Start(
+      std::move(request), [body](absl::StatusOr<HttpResponse> outcome) { body->End(std::move(outcome)); }, body);
+  absl::StatusOr<HttpResponse> response = body->AwaitBegin();
+  if (!response.ok()) return response.status();
+  if (!body->has_begun()) return StreamOf(*std::move(response));
+  HttpStream stream;
+  stream.response = *std::move(response);
+  stream.body = std::make_unique<BodySource>(std::move(body));
+  return stream;
 }
 
 std::optional<absl::Time> HttpClient::limited_until() const { return loop_->limited_until(); }

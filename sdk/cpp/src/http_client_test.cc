@@ -1,15 +1,14 @@
 #include "sluice/connector/http_client.h"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <httplib.h>
 
 #include <atomic>
+#include <set>
 #include <thread>
 
-#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
+#include "sdk/cpp/src/http_fixture.h"
+#include "sdk/cpp/src/no_writing.h"
 
 namespace sluice::connector {
 namespace {
@@ -17,33 +16,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class HttpClientTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    port_ = server_.bind_to_any_port("127.0.0.1");
-    thread_ = std::thread([this] { server_.listen_after_bind(); });
-    while (!server_.is_running()) absl::SleepFor(absl::Milliseconds(1));
-  }
-  void TearDown() override {
-    server_.stop();
-    thread_.join();
-  }
-  std::string Url(const std::string& path) const { return absl::StrCat("http://127.0.0.1:", port_, path); }
-  HttpRequest Get(const std::string& path) const {
-    HttpRequest request;
-    request.url = Url(path);
-    return request;
-  }
-  static HttpOptions Quick() {
-    HttpOptions options;
-    options.first_backoff = absl::Milliseconds(1);
-    return options;
-  }
-
-  httplib::Server server_;
-  int port_ = 0;
-  std::thread thread_;
-};
+class HttpClientTest : public HttpTest {};
 
 TEST_F(HttpClientTest, GivesStatusHeadersAndBody) {
   server_.Get("/hello", [](const httplib::Request& request, httplib::Response& response) {
@@ -121,50 +94,6 @@ TEST_F(HttpClientTest, WhetherAWriteArrivedIsTold) {
   EXPECT_FALSE(WasSent(response.status()));
 }
 
-TEST_F(HttpClientTest, OneTokenServesManyAndIsRenewedAfterA401) {
-  std::atomic<int> tokens{0};
-  server_.Post("/token", [&](const httplib::Request& request, httplib::Response& response) {
-    EXPECT_EQ(request.get_param_value("client_id"), "me");
-    EXPECT_EQ(request.get_param_value("client_secret"), "s&cret");
-    EXPECT_EQ(request.get_param_value("tenant"), "board 1");
-    response.set_content(absl::StrCat("{\"access_token\":\"t", ++tokens, "\",\"expires_in\":3600}"),
-                         "application/json");
-  });
-  server_.Get("/data", [&](const httplib::Request& request, httplib::Response& response) {
-    response.status = request.get_header_value("Authorization") == "Bearer t2" ? 200 : 401;
-  });
-  auto credentials = std::make_shared<OAuth2Client>();
-  credentials->token_url = Url("/token");
-  credentials->client_id = "me";
-  credentials->client_secret = Secret("s&cret");
-  credentials->parameters["tenant"] = "board 1";
-  HttpClient client(Quick());
-  HttpRequest request = Get("/data");
-  request.credentials = credentials;
-  auto first = client.Send(request);
-  ASSERT_TRUE(first.ok()) << first.status();
-  EXPECT_EQ(first->status, 200);
-  EXPECT_EQ(client.Send(request)->status, 200);
-  EXPECT_EQ(tokens, 2);
-}
-
-TEST_F(HttpClientTest, ARefusedTokenIsAuthForAllWhoWaitAndShowsNoSecret) {
-  server_.Post("/token", [&](const httplib::Request&, httplib::Response& response) {
-    response.status = 400;
-    response.set_content("{\"error\":\"invalid_client\"}", "application/json");
-  });
-  auto credentials = std::make_shared<OAuth2Client>();
-  credentials->token_url = Url("/token");
-  credentials->client_secret = Secret("canary");
-  HttpClient client(Quick());
-  HttpRequest request = Get("/data");
-  request.credentials = credentials;
-  auto response = client.Send(request);
-  ASSERT_FALSE(response.ok());
-  EXPECT_EQ(Error::From(response.status()).reason, Reason::kAuth);
-  EXPECT_THAT(response.status().ToString(), Not(HasSubstr("canary")));
-}
-
 TEST_F(HttpClientTest, NoMoreThanPaceAllowsAreUnderWay) {
   absl::Mutex mutex;
   int now = 0;
@@ -233,6 +162,29 @@ TEST_F(HttpClientTest, ATruncatedBodyIsTransientAndReadOnlyRefusesWrites) {
   auto refused = client.Send(write);
   EXPECT_EQ(Error::From(refused.status()).reason, Reason::kInvalid);
   EXPECT_FALSE(WasSent(refused.status()));
+}
+
+TEST_F(HttpClientTest, APreviewWritesNothingAlsoWhereTheSystemIsOpenForWriting) {
+  server_.Post("/x", [](const httplib::Request&, httplib::Response&) {});
+  HttpClient client(Quick());
+  HttpRequest write = Get("/x");
+  write.method = "POST";
+  {
+    const NoWriting preview;
+    EXPECT_EQ(Error::From(client.Send(write).status()).reason, Reason::kInvalid);
+    HttpRequest query = write;
+    query.only_reads = true;
+    EXPECT_TRUE(client.Send(query).ok());
+  }
+  EXPECT_TRUE(client.Send(write).ok());
+}
+
+TEST_F(HttpClientTest, OneConnectionServesRequestsThatFollowEachOther) {
+  std::set<int> ports;
+  server_.Get("/x", [&](const httplib::Request& request, httplib::Response&) { ports.insert(request.remote_port); });
+  HttpClient client(Quick());
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(client.Send(Get("/x")).ok());
+  EXPECT_EQ(ports.size(), 1u);
 }
 
 TEST_F(HttpClientTest, TheEnvironmentsProxyIsNotUsed) {

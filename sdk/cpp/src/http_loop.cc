@@ -7,25 +7,41 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "nlohmann/json.hpp"
+#include "sdk/cpp/src/http_body.h"
+#include "sdk/cpp/src/jwt.h"
+#include "sluice/connector/http_tape.h"
 #include "sluice/connector/log.h"
 
 namespace sluice::connector {
 namespace {
 
 constexpr absl::Duration kTokenMargin = absl::Minutes(1);
+constexpr absl::Duration kOldToken = absl::Minutes(1);  // It may have been good for something that we did not see.
 constexpr absl::Duration kLongestBackoff = absl::Seconds(30);
 
 absl::Status CancelledStatus(bool was_sent) {
   return MarkSent(Error(Reason::kCancelled, "SDK-0508", "the request was given up"), was_sent);
 }
 
+absl::Status LateStatus(bool was_sent) {
+  return MarkSent(Error(Reason::kTransient, "SDK-0504", "there was no time left for the request"), was_sent);
+}
+
 std::string TokenKey(const OAuth2Client& credentials) {
   std::string key = absl::StrCat(credentials.token_url, "\n", credentials.client_id, "\n", credentials.scope);
   for (const auto& [name, value] : credentials.parameters) absl::StrAppend(&key, "\n", name, "=", value);
-  return absl::StrCat(key, "\n", std::hash<std::string>()(credentials.client_secret.Reveal()));
+  size_t secrets = std::hash<std::string>()(credentials.client_secret.Reveal());
+  if (credentials.assertion.has_value()) {
+    const JwtAssertion& assertion = *credentials.assertion;
+    absl::StrAppend(&key, "\n", assertion.issuer, "\n", assertion.subject);
+    for (const auto& [name, value] : assertion.claims) absl::StrAppend(&key, "\n", name, "=", value);
+    secrets ^= std::hash<std::string>()(assertion.private_key.Reveal());
+  }
+  return absl::StrCat(key, "\n", secrets);
 }
 
-HttpRequest TokenRequest(const OAuth2Client& credentials) {
+absl::StatusOr<HttpRequest> TokenRequest(const OAuth2Client& credentials) {
+  const bool is_grant = credentials.assertion.has_value() && credentials.assertion->use == JwtAssertion::Use::kGrant;
   HttpRequest request;
   request.method = "POST";
   request.url = credentials.token_url;
@@ -33,10 +49,21 @@ HttpRequest TokenRequest(const OAuth2Client& credentials) {
   request.content_type = "application/x-www-form-urlencoded";
   request.headers = {{"Accept", "application/json"}};
   request.body = "grant_type=client_credentials";
+  if (is_grant) request.body = absl::StrCat("grant_type=", UrlEncode("urn:ietf:params:oauth:grant-type:jwt-bearer"));
   const auto add = [&](const std::string& name, const std::string& value) {
     absl::StrAppend(&request.body, "&", UrlEncode(name), "=", UrlEncode(value));
   };
-  if (credentials.in_header) {
+  if (credentials.assertion.has_value()) {
+    absl::StatusOr<std::string> assertion = SignAssertion(credentials, absl::Now());
+    if (!assertion.ok()) return assertion.status();
+    if (is_grant) {
+      add("assertion", *assertion);
+    } else {
+      add("client_id", credentials.client_id);
+      add("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+      add("client_assertion", *assertion);
+    }
+  } else if (credentials.in_header) {
     const std::string pair =
         absl::StrCat(UrlEncode(credentials.client_id), ":", UrlEncode(credentials.client_secret.Reveal()));
     request.headers.emplace_back("Authorization", absl::StrCat("Basic ", absl::Base64Escape(pair)));
@@ -70,8 +97,11 @@ HttpClient::Loop::~Loop() {
   curl_multi_cleanup(multi_);
 }
 
-void HttpClient::Loop::Start(HttpRequest request, HttpTransfer::Done done) {
+void HttpClient::Loop::Wake() { curl_multi_wakeup(multi_); }
+
+void HttpClient::Loop::Start(HttpRequest request, HttpTransfer::Done done, std::shared_ptr<HttpBody> body) {
   auto transfer = std::make_unique<HttpTransfer>(std::move(request), std::move(done));
+  transfer->body = std::move(body);
   CURLM* multi = multi_;
   transfer->on_cancel = transfer->request.cancellation.OnCancel([multi] { curl_multi_wakeup(multi); });
   absl::MutexLock lock(&mutex_);
@@ -86,7 +116,8 @@ std::optional<absl::Time> HttpClient::Loop::limited_until() {
 
 void HttpClient::Loop::Run() {
   while (TakeIncoming()) {
-    DropCancelled();
+    DropHopeless();
+    ResumePaused();
     StartWaiting();
     int running = 0;
     curl_multi_perform(multi_, &running);
@@ -104,18 +135,27 @@ bool HttpClient::Loop::TakeIncoming() {
   return !is_over_;
 }
 
-void HttpClient::Loop::DropCancelled() {
+void HttpClient::Loop::DropHopeless() {
+  const absl::Time now = absl::Now();
   for (Transfers* list : {&waiting_, &active_}) {
     for (auto it = list->begin(); it != list->end();) {
-      if (!(*it)->request.cancellation.IsCancelled()) {
-        ++it;
-        continue;
-      }
-      std::unique_ptr<HttpTransfer> transfer = std::move(*it);
-      it = list->erase(it);
-      if (list == &active_) curl_multi_remove_handle(multi_, transfer->handle());
-      transfer->Finish(CancelledStatus(transfer->attempts > 0));
+      auto current = it++;
+      const HttpTransfer& transfer = **current;
+      const bool is_given_up =
+          transfer.request.cancellation.IsCancelled() || (transfer.body != nullptr && transfer.body->is_abandoned());
+      const bool is_late = list == &waiting_ && transfer.request.deadline <= now;
+      if (!is_given_up && !is_late) continue;
+      std::unique_ptr<HttpTransfer> owned = std::move(*current);
+      list->erase(current);
+      if (list == &active_) curl_multi_remove_handle(multi_, owned->handle());
+      owned->Finish(is_given_up ? CancelledStatus(owned->attempts > 0) : LateStatus(owned->attempts > 0));
     }
+  }
+}
+
+void HttpClient::Loop::ResumePaused() {
+  for (const auto& transfer : active_) {
+    if (transfer->body != nullptr && transfer->body->TakeResume()) curl_easy_pause(transfer->handle(), CURLPAUSE_CONT);
   }
 }
 
@@ -140,7 +180,7 @@ bool HttpClient::Loop::HasToken(HttpTransfer& transfer) {
     transfer.token = transfer.request.bearer->Reveal();
     return true;
   }
-  if (transfer.request.credentials == nullptr) return true;
+  if (transfer.request.credentials == nullptr || replays()) return true;
   const std::string key = TokenKey(*transfer.request.credentials);
   Token& token = tokens_[key];
   if (!token.value.empty() && token.expires > absl::Now()) {
@@ -154,33 +194,56 @@ bool HttpClient::Loop::HasToken(HttpTransfer& transfer) {
 }
 
 void HttpClient::Loop::FetchToken(const std::shared_ptr<const OAuth2Client>& credentials, const std::string& key) {
+  absl::StatusOr<HttpRequest> request = TokenRequest(*credentials);
+  if (!request.ok()) {
+    FailToken(key, request.status());
+    return;
+  }
+  auto transfer = std::make_unique<HttpTransfer>(*std::move(request),
+                                                 [this, credentials, key](absl::StatusOr<HttpResponse> response) {
+                                                   OnToken(credentials, key, std::move(response));
+                                                 });
+  transfer->not_before = tokens_[key].not_before;
+  transfer->is_for_token = true;
   // At the end of the list: it is found by this very pass, or the next.
-  waiting_.push_back(std::make_unique<HttpTransfer>(
-      TokenRequest(*credentials),
-      [this, key](absl::StatusOr<HttpResponse> response) { OnToken(key, std::move(response)); }));
+  waiting_.push_back(std::move(transfer));
 }
 
-void HttpClient::Loop::OnToken(const std::string& key, absl::StatusOr<HttpResponse> response) {
+void HttpClient::Loop::OnToken(const std::shared_ptr<const OAuth2Client>& credentials, const std::string& key,
+                               const absl::StatusOr<HttpResponse>& response) {
   Token& token = tokens_[key];
-  token.is_coming = false;
-  absl::Status failure = response.status();
-  if (response.ok() && !response->ok()) {
-    Error error = ErrorOf(*response, "SDK-0509", "no token was given for the client id and its secret");
-    if (response->status >= 400 && response->status < 500 && response->status != 429) error.reason = Reason::kAuth;
-    failure = error.AsStatus();
+  if (!response.ok()) {
+    FailToken(key, response.status());
+    return;
   }
-  if (failure.ok()) {
-    const auto json = nlohmann::json::parse(response->body, nullptr, false);
-    const auto value = json.is_object() ? json.find("access_token") : json.end();
-    if (json.is_object() && value != json.end() && value->is_string()) {
-      const auto expires_in = json.find("expires_in");
-      const int64_t seconds = expires_in != json.end() && expires_in->is_number() ? expires_in->get<int64_t>() : 3600;
-      token.value = value->get<std::string>();
-      token.expires = absl::Now() + std::max(absl::Seconds(seconds) - kTokenMargin, absl::Seconds(seconds) / 2);
-      return;
-    }
-    failure = Error(Reason::kAuth, "SDK-0510", "the answer of the token address holds no token").AsStatus();
+  if (!response->ok()) {
+    Error error = ErrorOf(*response, "SDK-0509", "no token was given for the client id and its secret or key");
+    if (response->status == 400 || response->status == 401 || response->status == 403) error.reason = Reason::kAuth;
+    FailToken(key, error);
+    return;
   }
+  const absl::Time now = absl::Now();
+  const auto json = nlohmann::json::parse(response->body, nullptr, false);
+  const auto value = json.is_object() ? json.find("access_token") : json.end();
+  if (json.is_object() && value != json.end() && value->is_string()) {
+    const auto expires_in = json.find("expires_in");
+    const int64_t seconds = expires_in != json.end() && expires_in->is_number() ? expires_in->get<int64_t>() : 3600;
+    token = Token{value->get<std::string>(),
+                  now + std::max(absl::Seconds(seconds) - kTokenMargin, absl::Seconds(seconds) / 2), now};
+    return;
+  }
+  // A page about maintenance, say: once more, a bounded number of times.
+  if (++token.broken < options_.max_attempts) {
+    token.not_before = now + std::min(options_.first_backoff * (1 << std::min(token.broken - 1, 10)), kLongestBackoff);
+    FetchToken(credentials, key);
+    return;
+  }
+  FailToken(key, Error(Reason::kUnavailable, "SDK-0510",
+                       "the token address answers without a token; the system may be under maintenance"));
+}
+
+void HttpClient::Loop::FailToken(const std::string& key, const absl::Status& why) {
+  tokens_[key] = Token();
   Transfers failed;
   for (auto it = waiting_.begin(); it != waiting_.end();) {
     auto current = it++;
@@ -188,11 +251,21 @@ void HttpClient::Loop::OnToken(const std::string& key, absl::StatusOr<HttpRespon
       failed.splice(failed.end(), waiting_, current);
     }
   }
-  for (auto& transfer : failed) transfer->Finish(MarkSent(failure, transfer->attempts > 0));
+  for (auto& transfer : failed) transfer->Finish(MarkSent(why, transfer->attempts > 0));
 }
+
+bool HttpClient::Loop::replays() const { return options_.tape != nullptr && options_.tape->replays(); }
 
 void HttpClient::Loop::Launch(Transfers::iterator it) {
   HttpTransfer& transfer = **it;
+  if (replays()) {
+    std::unique_ptr<HttpTransfer> owned = std::move(*it);
+    waiting_.erase(it);
+    absl::StatusOr<HttpResponse> answer = options_.tape->Answer(owned->request);
+    if (!answer.ok()) answer = MarkSent(answer.status(), false);
+    owned->Finish(std::move(answer));
+    return;
+  }
   absl::StatusOr<CURL*> handle = transfer.Prepare(options_, absl::Now());
   if (!handle.ok()) {
     std::unique_ptr<HttpTransfer> failed = std::move(*it);
@@ -221,10 +294,11 @@ void HttpClient::Loop::OnFinished(HttpTransfer* transfer, CURLcode code) {
   absl::StatusOr<HttpResponse> outcome = transfer->Outcome(code, now);
   auto it = std::find_if(active_.begin(), active_.end(), [&](const auto& owned) { return owned.get() == transfer; });
   if (it == active_.end()) return;
-  if (outcome.ok() && outcome->status == 401 && transfer->request.credentials != nullptr &&
-      !transfer->has_renewed_token) {
+  if (outcome.ok() && outcome->ok() && transfer->request.credentials != nullptr) {
     Token& token = tokens_[TokenKey(*transfer->request.credentials)];
-    if (token.value == transfer->token) token.value.clear();
+    if (token.value == transfer->token) token.has_worked = true;
+  }
+  if (outcome.ok() && outcome->status == 401 && ShallRenew(*transfer, now)) {
     transfer->has_renewed_token = true;  // A refused token means that nothing was done: even a write may go again.
     transfer->Release();
     waiting_.splice(waiting_.begin(), active_, it);
@@ -243,11 +317,22 @@ void HttpClient::Loop::OnFinished(HttpTransfer* transfer, CURLcode code) {
   std::unique_ptr<HttpTransfer> owned = std::move(*it);
   active_.erase(it);
   owned->Release();
+  if (options_.tape != nullptr && outcome.ok() && !owned->is_for_token) options_.tape->Keep(owned->request, *outcome);
   owned->Finish(std::move(outcome));
+}
+
+bool HttpClient::Loop::ShallRenew(const HttpTransfer& transfer, absl::Time now) {
+  if (transfer.request.credentials == nullptr || transfer.has_renewed_token) return false;
+  Token& token = tokens_[TokenKey(*transfer.request.credentials)];
+  if (token.value != transfer.token) return true;  // There is another one now.
+  if (!token.has_worked && now - token.fetched < kOldToken) return false;
+  token = Token();
+  return true;
 }
 
 std::optional<absl::Time> HttpClient::Loop::RetryAt(const HttpTransfer& transfer,
                                                     const absl::StatusOr<HttpResponse>& outcome, absl::Time now) {
+  if (transfer.body != nullptr && transfer.body->has_begun()) return std::nullopt;
   std::optional<absl::Duration> asked;
   if (outcome.ok()) {
     if (outcome->status != 429 && outcome->status < 500) return std::nullopt;

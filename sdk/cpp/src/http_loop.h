@@ -26,26 +26,40 @@ class HttpClient::Loop {
  public:
   explicit Loop(HttpOptions options);
   ~Loop();
-  void Start(HttpRequest request, HttpTransfer::Done done);
+  // With a body, a 2xx answer goes there as it comes, and `done` says how it ended.
+  void Start(HttpRequest request, HttpTransfer::Done done, std::shared_ptr<HttpBody> body = nullptr);
+  void Wake();
   std::optional<absl::Time> limited_until();
   bool is_read_only() const { return options_.read_only; }
+  bool has_tape() const { return options_.tape != nullptr; }
 
  private:
   using Transfers = std::list<std::unique_ptr<HttpTransfer>>;
   struct Token {
     std::string value;
-    absl::Time expires;
+    absl::Time expires = absl::InfinitePast();
+    absl::Time fetched = absl::InfinitePast();
+    absl::Time not_before = absl::InfinitePast();  // Of the next attempt to fetch it.
     bool is_coming = false;
+    bool has_worked = false;  // It was good for something.
+    int broken = 0;           // Answers that held no token.
   };
 
   void Run();
   bool TakeIncoming();  // False when the client goes.
-  void DropCancelled();
+  // Gives up what is cancelled or has no time left.
+  void DropHopeless();
+  void ResumePaused();
+  bool replays() const;
   void StartWaiting();
   // Whether it can leave now; it may begin to fetch a token.
   bool HasToken(HttpTransfer& transfer);
   void FetchToken(const std::shared_ptr<const OAuth2Client>& credentials, const std::string& key);
-  void OnToken(const std::string& key, absl::StatusOr<HttpResponse> response);
+  void OnToken(const std::shared_ptr<const OAuth2Client>& credentials, const std::string& key,
+               const absl::StatusOr<HttpResponse>& response);
+  void FailToken(const std::string& key, const absl::Status& why);
+  // After a 401: whether the request shall go again with another token.
+  bool ShallRenew(const HttpTransfer& transfer, absl::Time now);
   void Launch(Transfers::iterator it);
   void Collect();
   void OnFinished(HttpTransfer* transfer, CURLcode code);

@@ -105,7 +105,7 @@ absl::StatusOr<CURL*> HttpTransfer::Prepare(const HttpOptions& options, absl::Ti
   Release();
   easy_ = curl_easy_init();
   if (easy_ == nullptr) return Error(Reason::kBug, "SDK-0506", "no HTTP request could be made").AsStatus();
-  if (!deadline.has_value()) deadline = now + request.timeout;
+  if (!deadline.has_value()) deadline = std::min(now + request.timeout, request.deadline);
   ++attempts;
   response_ = HttpResponse();
   is_too_long_ = false;
@@ -123,7 +123,13 @@ absl::StatusOr<CURL*> HttpTransfer::Prepare(const HttpOptions& options, absl::Ti
   curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
   curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, 1L);
   curl_easy_setopt(easy_, CURLOPT_ACCEPT_ENCODING, "");
-  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, milliseconds(left));
+  if (body == nullptr) {
+    curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, milliseconds(left));
+  } else {
+    curl_easy_setopt(easy_, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(easy_, CURLOPT_LOW_SPEED_TIME,
+                     static_cast<long>(std::max<int64_t>(1, absl::ToInt64Seconds(options.attempt_timeout))));
+  }
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(std::min(left, options.connect_timeout)));
   curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy_, CURLOPT_PROXY, options.proxy.c_str());  // An empty one switches the environment's off.
@@ -172,6 +178,16 @@ void HttpTransfer::SetHeaders() {
 
 size_t HttpTransfer::OnBody(char* data, size_t size, size_t count, void* self) {
   auto* transfer = static_cast<HttpTransfer*>(self);
+  if (transfer->body != nullptr) {
+    long status = 0;
+    curl_easy_getinfo(transfer->easy_, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 200 && status < 300) {
+      transfer->response_.status = static_cast<int>(status);
+      transfer->response_.attempts = transfer->attempts;
+      transfer->body->Begin(transfer->response_);
+      return transfer->body->Add(data, size * count) ? size * count : CURL_WRITEFUNC_PAUSE;
+    }
+  }
   if (transfer->response_.body.size() + size * count > transfer->max_body_bytes_) {
     transfer->is_too_long_ = true;
     return 0;

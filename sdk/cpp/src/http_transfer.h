@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "sdk/cpp/src/http_body.h"
 #include "sluice/connector/http_client.h"
 
 namespace sluice::connector {
@@ -43,6 +44,8 @@ class HttpTransfer {
   std::string token;  // The bearer token of this attempt.
   bool has_renewed_token = false;
   bool waits_for_token = false;
+  bool is_for_token = false;
+  std::shared_ptr<HttpBody> body;  // Where a 2xx answer goes; null: into the response.
   std::shared_ptr<void> on_cancel;
 
  private:

@@ -31,6 +31,12 @@ std::string PayloadHash(v1::Operation operation) {
   return hash;
 }
 
+// It may be followed by another try: nothing was written, or the host has read that it was not, or what is left to do.
+bool MayComeAnew(const v1::OperationResult& result) {
+  return result.outcome() == v1::OperationResult::FAILED || result.outcome() == v1::OperationResult::IN_DOUBT ||
+         result.outcome() == v1::OperationResult::PARTLY_APPLIED;
+}
+
 bool IsSettled(const v1::OperationResult& result) {
   return result.outcome() == v1::OperationResult::APPLIED || result.outcome() == v1::OperationResult::NO_CHANGE;
 }
@@ -50,11 +56,14 @@ bool OperationLedger::Begin(const v1::Operation& operation, std::shared_ptr<Resu
       entry.receiver = receiver;  // The newest asker gets the answer.
       return false;
     }
-    // What failed, or is in doubt, may come again with what the host made anew (a name, a password): it has verified.
-    const bool may_differ = !is_new && !entry.is_running &&
-                            (entry.result.outcome() == v1::OperationResult::FAILED ||
-                             entry.result.outcome() == v1::OperationResult::IN_DOUBT);
-    if (!is_new && entry.payload != payload && !(may_differ && is_higher)) {
+    // What comes again may hold what the host made anew: a name, a password.
+    const bool may_differ = !is_new && !entry.is_running && MayComeAnew(entry.result);
+    if (!is_new && is_higher && (entry.is_running || late_.contains(operation.id()))) {
+      answer = MakeResult(operation.id(), Outcome::kInDoubt,
+                          Error(Reason::kTransient, "SDK-0316",
+                                absl::StrCat("an earlier attempt of operation ", operation.id(),
+                                             " is still under way in the connector")));
+    } else if (!is_new && entry.payload != payload && !(may_differ && is_higher)) {
       answer = MakeResult(operation.id(), Outcome::kFailed,
                           Error(Reason::kInvalid, "SDK-0301",
                                 absl::StrCat("operation ", operation.id(),
@@ -107,6 +116,21 @@ void OperationLedger::Cancel(const std::string& operation) {
 
 void OperationLedger::CancelAll() {
   for (const std::string& id : Running()) Cancel(id);
+}
+
+void OperationLedger::SetLate(const std::string& operation, bool is_late) {
+  absl::MutexLock lock(&mutex_);
+  if (is_late) {
+    late_.insert(operation);
+  } else {
+    late_.erase(operation);
+  }
+}
+
+bool OperationLedger::IsUnderWay(const std::string& operation) {
+  absl::MutexLock lock(&mutex_);
+  auto it = entries_.find(operation);
+  return (it != entries_.end() && it->second.is_running) || late_.contains(operation);
 }
 
 std::vector<std::string> OperationLedger::Running() {

@@ -15,6 +15,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
 #include "sluice/connector/system.h"
 #include "sluice/connector/v1/writer.pb.h"
@@ -38,6 +39,11 @@ class OperationLedger {
   void Cancel(const std::string& operation);
   void CancelAll();
 
+  // An operation that was answered (in doubt, after its timeout) while its author is still at it.
+  void SetLate(const std::string& operation, bool is_late);
+  // Something may still be written for it: it has no answer yet, or its author is still at it.
+  bool IsUnderWay(const std::string& operation);
+
   std::vector<std::string> Running();
   // True once nothing runs; false when `deadline` came first.
   bool AwaitIdle(absl::Time deadline);
@@ -57,6 +63,7 @@ class OperationLedger {
   absl::Mutex mutex_;
   absl::flat_hash_map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::string> answered_ ABSL_GUARDED_BY(mutex_);  // Oldest first.
+  absl::flat_hash_set<std::string> late_ ABSL_GUARDED_BY(mutex_);
   size_t running_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

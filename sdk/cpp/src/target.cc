@@ -213,15 +213,16 @@ Result Target::Apply(const Operation& operation) {
                               absl::StrCat("this connector cannot ", std::string(ActionName(operation.action)))));
 }
 
-std::vector<Result> Target::ApplyBatch(const std::vector<Operation>& operations) {
-  std::vector<Result> results;
-  for (const Operation& operation : operations) results.push_back(Apply(operation));
-  return results;
+ApplyBatchResult Target::ApplyBatch(const ApplyBatchRequest& request) {
+  ApplyBatchResult all;
+  for (const Operation& operation : request.operations) all.results.push_back(Apply(operation));
+  return all;
 }
 
 std::unique_ptr<ApplySession> Target::StartApply(const ApplyRequest&, std::shared_ptr<ResultSink>) { return nullptr; }
 
-Result Target::Preview(const Operation& operation) {
+Result Target::Preview(const PreviewRequest& request) {
+  const Operation& operation = request.operation;
   Key key{operation.object_id, {}};
   if (operation.action == Action::kCreate) {
     if (operation.correlate.empty()) return WouldCreate(operation);
@@ -254,7 +255,8 @@ Result Target::Preview(const Operation& operation) {
   return result;
 }
 
-Verdict Target::Verify(const Operation& operation) {
+Verdict Target::Verify(const VerifyRequest& request) {
+  const Operation& operation = request.operation;
   const Error unknown(
       Reason::kUnsupported, "SDK-0312",
       absl::StrCat("reading cannot tell what became of this ", std::string(ActionName(operation.action))));
@@ -293,10 +295,10 @@ Verdict Target::Verify(const Operation& operation) {
   return Verdict::Done(std::move(result));
 }
 
-std::vector<Verdict> Target::VerifyBatch(const std::vector<Operation>& operations) {
-  std::vector<Verdict> verdicts;
-  for (const Operation& operation : operations) verdicts.push_back(Verify(operation));
-  return verdicts;
+VerifyBatchResult Target::VerifyBatch(const VerifyBatchRequest& request) {
+  VerifyBatchResult all;
+  for (const Operation& operation : request.operations) all.verdicts.push_back(Verify({operation}));
+  return all;
 }
 
 absl::StatusOr<FindTakenResult> Target::FindTaken(const FindTakenRequest&) {

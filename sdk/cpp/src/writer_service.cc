@@ -8,6 +8,7 @@
 #include "sdk/cpp/src/convert_operations.h"
 #include "sdk/cpp/src/convert_values.h"
 #include "sdk/cpp/src/guard.h"
+#include "sdk/cpp/src/no_writing.h"
 
 namespace sluice::connector {
 namespace {
@@ -22,6 +23,7 @@ absl::StatusOr<std::shared_ptr<OpenSystem>> FindTarget(RuntimeState* state, cons
 
 absl::Status RunPreview(RuntimeState* state, const v1::PreviewRequest& request, const Cancellation& cancellation,
                         v1::PreviewReply* reply) {
+  const NoWriting no_writing;
   auto system = FindTarget(state, request.system());
   if (!system.ok()) return system.status();
   for (const v1::Operation& operation : request.operations()) {
@@ -31,7 +33,7 @@ absl::Status RunPreview(RuntimeState* state, const v1::PreviewRequest& request, 
       result = Result::Failed(converted.status());
     } else {
       converted->cancellation = cancellation;
-      if (auto bug = Guarded("Preview", [&] { result = (*system)->target->Preview(*converted); }))
+      if (auto bug = Guarded("Preview", [&] { result = (*system)->target->Preview({*std::move(converted)}); }))
         result = Result::Failed(*bug);
     }
     result.operation = operation.id();
@@ -40,11 +42,16 @@ absl::Status RunPreview(RuntimeState* state, const v1::PreviewRequest& request, 
   return absl::OkStatus();
 }
 
+constexpr absl::Duration kLookAgain = absl::Seconds(2);
+
 absl::Status RunVerify(RuntimeState* state, const v1::VerifyRequest& request, const Cancellation& cancellation,
                        v1::VerifyReply* reply) {
+  const NoWriting no_writing;
   auto system = FindTarget(state, request.system());
   if (!system.ok()) return system.status();
-  std::vector<Operation> operations;
+  VerifyBatchRequest batch{{}, cancellation};
+  std::vector<Operation>& operations = batch.operations;
+  std::vector<bool> is_under_way;  // It may be written after it was read.
   for (const v1::Operation& operation : request.operations()) {
     absl::StatusOr<Operation> converted = FromProto(operation);
     if (!converted.ok()) {
@@ -52,16 +59,20 @@ absl::Status RunVerify(RuntimeState* state, const v1::VerifyRequest& request, co
       continue;
     }
     converted->cancellation = cancellation;
+    is_under_way.push_back((*system)->ledger->IsUnderWay(operation.id()));
     operations.push_back(*std::move(converted));
   }
   std::vector<Verdict> verdicts;
-  if (auto bug = Guarded("Verify", [&] { verdicts = (*system)->target->VerifyBatch(operations); })) return *bug;
+  if (auto bug = Guarded("Verify", [&] { verdicts = (*system)->target->VerifyBatch(batch).verdicts; })) return *bug;
   if (verdicts.size() != operations.size()) {
     return Error(
         Reason::kBug, "SDK-0314",
         absl::StrCat("VerifyBatch gave ", verdicts.size(), " verdicts for ", operations.size(), " operations"));
   }
-  for (size_t i = 0; i < operations.size(); ++i) *reply->add_verdicts() = ToProto(verdicts[i], operations[i].id);
+  for (size_t i = 0; i < operations.size(); ++i) {
+    if (is_under_way[i] && verdicts[i].state == Verdict::State::kNotDone) verdicts[i] = Verdict::TooEarly(kLookAgain);
+    *reply->add_verdicts() = ToProto(verdicts[i], operations[i].id);
+  }
   return absl::OkStatus();
 }
 

@@ -192,7 +192,8 @@ class Bad final : public Target {
     return result;
   }
 
-  Verdict Verify(const Operation& operation) override {
+  Verdict Verify(const VerifyRequest& request) override {
+    const Operation& operation = request.operation;
     directory_->Note(absl::StrCat("verify ", operation.id, " ", operation.attempt));
     const std::string fault = Fault("verify");
     if (fault == "hang") Hang();
@@ -205,7 +206,7 @@ class Bad final : public Target {
       return is_enabled == (operation.action == Action::kEnable) ? Verdict::Done(Result::Applied(operation.object_id))
                                                                  : Verdict::NotDone();
     }
-    return Target::Verify(operation);
+    return Target::Verify(request);
   }
 
   absl::StatusOr<FindTakenResult> FindTaken(const FindTakenRequest& request) override {

@@ -1,8 +1,8 @@
 // HttpClient: HTTP for connectors, on one thread that drives all transfers. Brings connection reuse, HTTP/2, OAuth2
-// client credentials, the limits of Pace, Retry-After (seconds or date), and bounded retries of idempotent requests
-// only: a write whose answer was lost is never repeated. Checks certificates always. Never logs a header, a body, a
-// query or a secret. Any thread; outlives no request: the destructor cancels what is under way and waits for the
-// callbacks.
+// (client credentials, JWT bearer), the limits of Pace, Retry-After (seconds or date), and bounded retries of
+// idempotent requests only: a write whose answer was lost is never repeated. Lists in pages: http_pages.h; recording
+// for tests: http_tape.h. Checks certificates always. Never logs a header, a body, a query or a secret. Any thread;
+// outlives no request: the destructor cancels what is under way and waits for the callbacks.
 #ifndef SLUICE_CONNECTOR_HTTP_CLIENT_H_
 #define SLUICE_CONNECTOR_HTTP_CLIENT_H_
 
@@ -19,19 +19,44 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "sluice/connector/byte_source.h"
 #include "sluice/connector/error.h"
+#include "sluice/connector/operation.h"
 #include "sluice/connector/secret.h"
 #include "sluice/connector/system.h"
 #include "sluice/connector/text.h"
 
 namespace sluice::connector {
 
-// Client credentials (RFC 6749, 4.4). The token is fetched when first needed, shared by all requests that name these
-// credentials, fetched anew a minute before it expires and once after a 401.
+class HttpTape;
+
+// A signed assertion (RFC 7523) instead of a client secret. The key's kind chooses the algorithm: RSA RS256, P-256
+// ES256.
+struct JwtAssertion {
+  enum class Use {
+    kGrant,  // The assertion is the grant: grant_type jwt-bearer (a Google service account).
+    kClient  // It stands in for the client's secret: client_assertion (an Entra application with a certificate).
+  };
+  Use use = Use::kGrant;
+  Secret private_key;                         // PEM.
+  std::string key_id;                         // Header `kid`; empty: none.
+  std::string x5t;                            // Header `x5t`: the certificate's SHA-1 in base64url; empty: none.
+  std::string issuer;                         // Empty: the client id.
+  std::string subject;                        // Empty: the issuer with kClient, none with kGrant.
+  std::string audience;                       // Empty: the token address.
+  std::map<std::string, std::string> claims;  // More of them (`scope`).
+  absl::Duration lifetime = absl::Minutes(5);
+};
+
+// Client credentials (RFC 6749, 4.4), or what JwtAssertion says. The token is fetched when first needed, shared by all
+// requests that name these credentials, and fetched anew a minute before it expires. After a 401 it is fetched once
+// more if it had been good for something before: systems also say 401 for a right that is missing, and there a new
+// token helps nobody.
 struct OAuth2Client {
   std::string token_url;
   std::string client_id;
   Secret client_secret;
+  std::optional<JwtAssertion> assertion;
   std::string scope;
   std::map<std::string, std::string> parameters;  // More form fields of the token request (a tenant).
   bool in_header = false;                         // Basic authentication instead of form fields.
@@ -46,11 +71,15 @@ struct HttpRequest {
   std::shared_ptr<const OAuth2Client> credentials;  // Adds Authorization: Bearer.
   std::optional<Secret> bearer;                     // A token of one's own instead.
   absl::Duration timeout = absl::Seconds(60);       // All attempts together, waiting for Pace apart.
+  absl::Time deadline = absl::InfiniteFuture();     // The same as a moment, waiting for Pace included.
   // GET, HEAD, OPTIONS, PUT and DELETE are idempotent; true here says that this POST or PATCH only reads.
   bool only_reads = false;
   // PUT and DELETE are repeated only when this is true.
   bool may_repeat_write = false;
   Cancellation cancellation;
+
+  // Ends with the operation that it is sent for: not after its timeout, and when it is given up.
+  HttpRequest& For(const Operation& operation);
 };
 
 struct HttpResponse {
@@ -76,10 +105,17 @@ struct HttpOptions {
   std::string ca_bundle;  // PEM; empty: the operating system's.
   std::string proxy;      // "socks5h://localhost/<path>", "http://proxy:3128"; empty: none. No environment.
   std::string user_agent;
-  bool read_only = false;  // Refuses every request that may write.
+  bool read_only = false;          // Refuses every request that may write.
+  std::shared_ptr<HttpTape> tape;  // Records what is answered, or answers instead of the system.
 
   // What the host said when it opened the system.
   static HttpOptions For(const System& system);
+};
+
+// An answer whose body comes as it is read.
+struct HttpStream {
+  HttpResponse response;             // Its body is empty if ok(); else it is the whole answer.
+  std::unique_ptr<ByteSource> body;  // If ok(). Fails with TRANSIENT if the answer breaks off, CANCELLED if given up.
 };
 
 class HttpClient {
@@ -97,11 +133,17 @@ class HttpClient {
   // The same; `done` is called once, on the client's thread, and must not block, nor call Send.
   void SendAsync(HttpRequest request, std::function<void(absl::StatusOr<HttpResponse>)> done);
 
+  // For answers that are longer than anybody wants in memory; for json_reader.h and xml_reader.h. Repeats like Send
+  // until the first byte of a body came, never afterwards. However long it takes, only an answer that is silent for
+  // attempt_timeout breaks off. Holds about 1 MiB that was not read yet. The body must go before the client does.
+  absl::StatusOr<HttpStream> OpenStream(HttpRequest request);
+
   // Waits for the system's own limit end here, for ProgressReport::limited_until.
   std::optional<absl::Time> limited_until() const;
 
  private:
   class Loop;
+  absl::Status Refusal(const HttpRequest& request) const;
   std::unique_ptr<Loop> loop_;
   bool read_only_ = false;
 };

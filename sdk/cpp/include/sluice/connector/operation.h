@@ -57,8 +57,9 @@ struct Operation {
   std::optional<Permission> permission;
   std::string precondition;
   std::string private_state;
-  absl::Duration timeout =
-      absl::InfiniteDuration();  // From the connector's first request for it; a batch may wait for a flush.
+  // From the connector's first request for it; a batch may wait for a flush.
+  absl::Duration timeout = absl::InfiniteDuration();
+  absl::Time deadline = absl::InfiniteFuture();  // For Apply and ApplyBatch: when it is in doubt, by that timeout.
   Cancellation cancellation;
 
   // The delta of an attribute, or null.

@@ -78,6 +78,30 @@ class ResultSink {
   virtual void Progress(ProgressReport report) = 0;
 };
 
+// Some operations of one class and action, at most Writing::batch_size.
+struct ApplyBatchRequest {
+  std::vector<Operation> operations;
+  Cancellation cancellation;  // The host gave all of them up.
+};
+struct ApplyBatchResult {
+  std::vector<Result> results;  // One for each operation, in the same order.
+};
+
+struct PreviewRequest {
+  Operation operation;
+};
+
+struct VerifyRequest {
+  Operation operation;
+};
+struct VerifyBatchRequest {
+  std::vector<Operation> operations;
+  Cancellation cancellation;
+};
+struct VerifyBatchResult {
+  std::vector<Verdict> verdicts;  // One for each operation, in the same order.
+};
+
 struct ApplyRequest {
   std::string run_id;
   Cancellation cancellation;  // The host went away, or gave the whole stream up.
@@ -105,21 +129,22 @@ class Target : public Source {
   virtual absl::Status Read(const ReadRequest& request, FoundWriter& out) = 0;
 
   // Carries one operation out. Implement this, or ApplyBatch, or StartApply. DELETE and REVOKE of what is gone are
-  // NO_CHANGE; a write whose answer was lost is IN_DOUBT.
+  // NO_CHANGE; a write whose answer was lost is IN_DOUBT. What takes longer than the operation's timeout is cancelled,
+  // and in doubt.
   virtual Result Apply(const Operation& operation);
-  // Up to Writing::batch_size operations of one class and action at once; one result each, in the same order.
-  virtual std::vector<Result> ApplyBatch(const std::vector<Operation>& operations);
+  // Several at once, for a system that takes many in one request.
+  virtual ApplyBatchResult ApplyBatch(const ApplyBatchRequest& request);
   // Operations as they come, answers when they are there. Not overridden: null, and the runtime calls ApplyBatch on its
   // own threads.
   virtual std::unique_ptr<ApplySession> StartApply(const ApplyRequest& request, std::shared_ptr<ResultSink> sink);
 
   // What Apply would answer now; never writes. Not overridden: reads the object and compares each delta.
-  virtual Result Preview(const Operation& operation);
+  virtual Result Preview(const PreviewRequest& request);
   // What became of an operation whose answer was lost; never writes. Not overridden: reads and compares. For GRANT and
   // REVOKE that needs a relation class with ids or readable subject and object attributes; else UNKNOWN.
-  virtual Verdict Verify(const Operation& operation);
+  virtual Verdict Verify(const VerifyRequest& request);
   // Several at once; not overridden: Verify for each.
-  virtual std::vector<Verdict> VerifyBatch(const std::vector<Operation>& operations);
+  virtual VerifyBatchResult VerifyBatch(const VerifyBatchRequest& request);
   // Which of these values are in use in a domain of uniqueness. With Description::FindsTaken.
   virtual absl::StatusOr<FindTakenResult> FindTaken(const FindTakenRequest& request);
 };

@@ -97,15 +97,19 @@ Session::Session(const Options& options, const connector::System& system, connec
 absl::Status Session::Start() {
   auto organisation = FindOrganisation();
   if (!organisation.ok()) return organisation.status();
-  organisation_uuid_ = *std::move(organisation);
-  return SignIn();
+  auto credentials = std::make_shared<connector::OAuth2Client>();
+  credentials->token_url = absl::StrCat(options_.token_url, "?organisation=", connector::UrlEncode(*organisation));
+  credentials->client_id = options_.client_id;
+  credentials->client_secret = options_.client_secret;
+  credentials_ = std::move(credentials);
+  return absl::OkStatus();
 }
 
-void Session::Send(const std::string& path, bool with_token, Done done) {
+void Session::Send(const std::string& path, Done done) {
   HttpRequest request;
   request.url = options_.api_url + path;
   request.headers = {{"Accept", "application/json"}};
-  if (with_token) request.bearer = token_;
+  request.credentials = credentials_;
   request.timeout = options_.timeout;
   request.cancellation = cancellation_;
   http_.SendAsync(std::move(request), std::move(done));
@@ -172,52 +176,21 @@ absl::StatusOr<std::string> Session::FindOrganisation() {
   return uuid;
 }
 
-absl::Status Session::SignIn() {
-  for (int attempt = 1;; ++attempt) {
-    HttpRequest request;
-    request.method = "POST";
-    request.url = absl::StrCat(options_.token_url, "?organisation=", connector::UrlEncode(organisation_uuid_));
-    request.headers = {{"Accept", "application/json"}};
-    request.content_type = "application/x-www-form-urlencoded";
-    request.body = absl::StrCat("grant_type=client_credentials&client_id=", connector::UrlEncode(options_.client_id),
-                                "&client_secret=", connector::UrlEncode(options_.client_secret.Reveal()));
-    request.only_reads = true;
-    request.timeout = options_.timeout;
-    request.cancellation = cancellation_;
-    auto response = http_.Send(std::move(request));
-    if (!response.ok()) return response.status();
-    system_time_ += response->took;
-    if (response->status == 400 || response->status == 401 || response->status == 403) {
-      return Error(Reason::kAuth, "SOM-0101",
-                   absl::StrCat("Somtoday refuses the client for organisation '", options_.organisation,
-                                "'; check client_id and client_secret, and that the school has switched the link on"))
-          .TargetStatus(absl::StrCat("HTTP ", response->status));
-    }
-    if (!response->ok()) return connector::ErrorOf(*response, "SOM-0102", "the token endpoint gave no token");
-    if (const auto json = ReadPage(response->body, /*with_groups=*/false)) {
-      if (std::string token = TextOf(*json, "access_token"); !token.empty()) {
-        token_ = connector::Secret(std::move(token));
-        ++generation_;
-        return absl::OkStatus();
-      }
-    }
-    if (attempt == kMostAttempts) {
-      return Error(Reason::kUnavailable, "SOM-0102",
-                   "the token endpoint answers without a token; Somtoday may be under maintenance");
-    }
-    if (!cancellation_.Sleep(options_.backoff * attempt)) return Error(Reason::kCancelled, "SOM-0102", "cancelled");
+absl::Status Session::Explained(const absl::Status& status) const {
+  const Error error = Error::From(status);
+  const std::string code = error.diagnostics.empty() ? "" : error.diagnostics[0].code;
+  if (code == "SDK-0509" && error.reason == Reason::kAuth) {
+    return Error(Reason::kAuth, "SOM-0101",
+                 absl::StrCat("Somtoday refuses the client for organisation '", options_.organisation,
+                              "'; check client_id and client_secret, and that the school has switched the link on"))
+        .TargetStatus(error.target_status);
   }
+  if (code == "SDK-0510") {
+    return Error(Reason::kUnavailable, "SOM-0102",
+                 "the token endpoint answers without a token; Somtoday may be under maintenance");
+  }
+  return status;
 }
-
-absl::StatusOr<bool> Session::Renew(uint64_t generation) {
-  if (generation < generation_) return true;
-  if (accepted_ < generation_) return false;
-  connector::LogInfo("the token was refused, signing in again");
-  if (absl::Status status = SignIn(); !status.ok()) return status;
-  return true;
-}
-
-void Session::Accepted(uint64_t generation) { accepted_ = std::max(accepted_, generation); }
 
 absl::StatusOr<std::vector<Vestiging>> Session::Vestigingen() {
   Fetcher fetcher(*this);
@@ -258,19 +231,17 @@ void Fetcher::Start(int tag, const std::string& path, const std::string& envelop
 
 void Fetcher::Send(Request request) {
   ++request.attempts;
-  request.generation = session_.generation_;
   const std::string path = request.path;
-  session_.Send(path, /*with_token=*/true,
-                [inbox = inbox_, request = std::move(request),
-                 with_groups = session_.options_.class_group](absl::StatusOr<HttpResponse> response) {
-                  Arrived arrived{request, std::move(response), std::nullopt};
-                  if (arrived.response.ok() && arrived.response->ok()) {
-                    arrived.json = ReadPage(arrived.response->body, with_groups);
-                    arrived.response->body = std::string();
-                  }
-                  absl::MutexLock lock(&inbox->mutex);
-                  inbox->arrived.push_back(std::move(arrived));
-                });
+  session_.Send(path, [inbox = inbox_, request = std::move(request),
+                       with_groups = session_.options_.class_group](absl::StatusOr<HttpResponse> response) {
+    Arrived arrived{request, std::move(response), std::nullopt};
+    if (arrived.response.ok() && arrived.response->ok()) {
+      arrived.json = ReadPage(arrived.response->body, with_groups);
+      arrived.response->body = std::string();
+    }
+    absl::MutexLock lock(&inbox->mutex);
+    inbox->arrived.push_back(std::move(arrived));
+  });
 }
 
 std::optional<absl::StatusOr<Json>> Fetcher::Settle(Arrived& arrived) {
@@ -278,20 +249,14 @@ std::optional<absl::StatusOr<Json>> Fetcher::Settle(Arrived& arrived) {
   if (!arrived.response.ok()) {
     const Reason reason = Error::From(arrived.response.status()).reason;
     // A slow answer used the whole time of the request: once more, no longer.
-    if (reason != Reason::kTransient || request.attempts >= 2) return absl::StatusOr<Json>(arrived.response.status());
+    if (reason != Reason::kTransient || request.attempts >= 2)
+      return absl::StatusOr<Json>(session_.Explained(arrived.response.status()));
     Send(std::move(request));
     return std::nullopt;
   }
   const HttpResponse& response = *arrived.response;
   session_.system_time_ += response.took;
   if (response.status == 401) {
-    auto renewed = session_.Renew(request.generation);
-    if (!renewed.ok()) return absl::StatusOr<Json>(renewed.status());
-    if (*renewed) {
-      --request.attempts;
-      Send(std::move(request));
-      return std::nullopt;
-    }
     return absl::StatusOr<Json>(
         Error(Reason::kForbidden, "SOM-0201", "the school gives no right on this vestiging").TargetStatus("HTTP 401"));
   }
@@ -307,10 +272,7 @@ std::optional<absl::StatusOr<Json>> Fetcher::Settle(Arrived& arrived) {
     return absl::StatusOr<Json>(connector::ErrorOf(response, "SOM-0301", "Somtoday answers with an error"));
   if (arrived.json.has_value()) {
     const auto list = arrived.json->find(request.envelope);
-    if (list != arrived.json->end() && list->is_array()) {
-      session_.Accepted(request.generation);
-      return absl::StatusOr<Json>(*std::move(arrived.json));
-    }
+    if (list != arrived.json->end() && list->is_array()) return absl::StatusOr<Json>(*std::move(arrived.json));
   }
   if (request.attempts >= kMostAttempts) return absl::StatusOr<Json>(Broken("an answer"));
   if (!session_.cancellation_.Sleep(session_.options_.backoff * request.attempts))

@@ -1,8 +1,9 @@
 // A session with one organisation of Somtoday: finds the organisation, signs in, sends requests.
 //
 // Owned by one import or test and used by its thread; answers come on the HTTP client's thread and are handed over by
-// Fetcher. It signs in anew only when the token that was refused had been good for something before: a 401 also means
-// "no right on this vestiging", and signing in does not help there. Never logs a token, a secret or a record.
+// Fetcher. The client signs in, and anew only when the token that was refused had been good for something before: a 401
+// also means "no right on this vestiging", and signing in does not help there. Never logs a token, a secret or a
+// record.
 #ifndef PLUGINS_SOMTODAY_SRC_SESSION_H_
 #define PLUGINS_SOMTODAY_SRC_SESSION_H_
 
@@ -50,9 +51,9 @@ class Session {
  public:
   Session(const Options& options, const connector::System& system, connector::Cancellation cancellation);
 
-  // Finds the organisation and signs in. NOT_FOUND, AMBIGUOUS, AUTH, or why it could not be done.
+  // Finds the organisation. NOT_FOUND, AMBIGUOUS, or why it could not be done.
   absl::Status Start();
-  // The vestigingen that this client may read now.
+  // Signs in; the vestigingen that this client may read now. AUTH if it may read none because it is refused.
   absl::StatusOr<std::vector<Vestiging>> Vestigingen();
 
   const Options& options() const { return options_; }
@@ -65,26 +66,21 @@ class Session {
 
   absl::StatusOr<std::string> FindOrganisation();
   absl::StatusOr<Json> Instellingen(const std::string& query);
-  absl::Status SignIn();
-  // `generation` was refused. True: there is another token now, try again. False: a new one would be refused too.
-  absl::StatusOr<bool> Renew(uint64_t generation);
-  void Accepted(uint64_t generation);
-  void Send(const std::string& path, bool with_token, Done done);
+  // What the HTTP client says of the token endpoint, in words of Somtoday; anything else as it is.
+  absl::Status Explained(const absl::Status& status) const;
+  void Send(const std::string& path, Done done);
   // One answer as JSON, broken ones retried; without a token.
   absl::StatusOr<Json> GetPublic(const std::string& path);
 
   const Options options_;
   const connector::Cancellation cancellation_;
-  std::string organisation_uuid_;
-  connector::Secret token_;
-  uint64_t generation_ = 0;
-  uint64_t accepted_ = 0;  // The last generation that was good for something.
+  std::shared_ptr<const connector::OAuth2Client> credentials_;  // Since Start.
   absl::Duration system_time_;
   connector::HttpClient http_;  // Last: its destructor waits for answers under way.
 };
 
-// Sends requests of one part of the organisation in parallel and gives the answers one by one. Signs in anew when that
-// may help, repeats broken answers a bounded number of times. For one thread.
+// Sends requests of one part of the organisation in parallel and gives the answers one by one. Repeats broken answers a
+// bounded number of times. For one thread.
 class Fetcher {
  public:
   explicit Fetcher(Session& session);
@@ -107,7 +103,6 @@ class Fetcher {
     int tag = 0;
     std::string path, envelope;
     int attempts = 0;
-    uint64_t generation = 0;
   };
   struct Arrived {
     Request request;

@@ -69,7 +69,7 @@ class ImportTest : public ::testing::Test {
     options.size.staff = staff;
     options.size.locations = locations;
     options.clock_file = clock_;
-    auto twin = somtoday_twin::TwinServer::Start(options);
+    auto twin = somtoday_twin::StartTwin(options);
     if (!twin.ok()) throw std::runtime_error(std::string(twin.status().message()));
     twin_ = std::move(*twin);
     client_ = std::make_unique<somtoday_twin::TwinClient>(twin_->port());

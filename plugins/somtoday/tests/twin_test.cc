@@ -21,7 +21,7 @@ class TwinTest : public ::testing::Test {
     SetClock("2026-11-24T03:30:00+01:00");
     TwinOptions options;
     options.clock_file = clock_;
-    auto server = TwinServer::Start(options);
+    auto server = StartTwin(options);
     if (!server.ok()) throw std::runtime_error(std::string(server.status().message()));
     server_ = std::move(*server);
     client_ = std::make_unique<TwinClient>(server_->port());

@@ -9,8 +9,6 @@
 namespace sluice::somtoday_twin {
 namespace {
 
-constexpr size_t kLogEntries = 200'000;
-
 Answer Say(int status, const Json& json) {
   Answer answer;
   answer.status = status;
@@ -24,8 +22,10 @@ Answer Done(const absl::StatusOr<Json>& result) {
   return result.ok() ? Say(200, *result) : Problem(std::string(result.status().message()));
 }
 
-// "/rest/v1/connect/vestiging/<uuid>/leerling/<uuid>" -> "vestiging/leerling/*".
-std::string Pattern(const std::string& path) {
+}  // namespace
+
+// "/rest/v1/connect/vestiging/<uuid>/leerling/<uuid>" -> "vestiging/*/leerling/*".
+std::string Connect::PatternOf(const std::string& path) const {
   std::string pattern;
   for (absl::string_view step : absl::StrSplit(path, '/', absl::SkipEmpty())) {
     if (step == "rest" || step == "v1" || step == "connect") continue;
@@ -35,9 +35,7 @@ std::string Pattern(const std::string& path) {
   return pattern;
 }
 
-}  // namespace
-
-Answer Connect::HandleAdmin(const Request& request) {
+std::optional<Answer> Connect::Admin(const Request& request) {
   const std::vector<std::string> path = absl::StrSplit(request.path, '/', absl::SkipEmpty());
   const std::string what = path.size() > 1 ? path[1] : "";
   const std::string argument = path.size() > 2 ? path[2] : "";
@@ -49,15 +47,12 @@ Answer Connect::HandleAdmin(const Request& request) {
   }
   if (what == "events" || what == "day") return AdminEvents(request, what, argument);
   if (what == "rights" || what == "grants") return AdminRights(request, what);
-  if (what == "faults") return AdminFaults(request, argument);
-  if (what == "log") return AdminLog(request);
-  if (what == "counters") return Counters();
   if (what == "tokens" && request.method == "DELETE") {
     absl::MutexLock lock(&mutex_);
     tokens_.clear();
     return Say(200, Json::object());
   }
-  return Say(404, Json::object({{"error", "no such admin resource; see README.md"}}));
+  return std::nullopt;
 }
 
 Answer Connect::AdminEvents(const Request& request, const std::string& what, const std::string& argument) {
@@ -107,58 +102,6 @@ Answer Connect::AdminRights(const Request& request, const std::string& what) {
     return Problem(error.what());
   }
   return Say(200, Json::object());
-}
-
-Answer Connect::AdminFaults(const Request& request, const std::string& argument) {
-  if (request.method == "GET") return Say(200, faults_.List());
-  if (request.method == "DELETE") {
-    if (argument.empty()) {
-      faults_.Clear();
-    } else if (!faults_.Remove(std::atoi(argument.c_str()))) {
-      return Problem("no fault " + argument);
-    }
-    return Say(200, Json::object());
-  }
-  const Json body = Json::parse(request.body, nullptr, false);
-  if (body.is_discarded()) return Problem("the body is not JSON");
-  auto id = faults_.Add(body);
-  if (!id.ok()) return Problem(std::string(id.status().message()));
-  return Say(200, Json::object({{"id", *id}}));
-}
-
-void Connect::Log(const Request& request, const Answer& answer, const std::optional<Fault>& fault) {
-  absl::MutexLock lock(&mutex_);
-  ++counters_["requests"];
-  ++counters_[request.method + " " + Pattern(request.path)];
-  ++counters_["status " + std::to_string(answer.status)];
-  if (log_.size() < kLogEntries)
-    log_.push_back({request.Line(), fault ? fault->kind : "", answer.status, answer.items});
-}
-
-Answer Connect::AdminLog(const Request& request) {
-  absl::MutexLock lock(&mutex_);
-  if (request.method == "DELETE") {
-    log_.clear();
-    counters_.clear();
-    most_in_flight_ = in_flight_;
-    return Say(200, Json::object());
-  }
-  Json list = Json::array();
-  for (const LogEntry& entry : log_) {
-    Json line = Json::object({{"request", entry.line}, {"status", entry.status}});
-    if (entry.items >= 0) line["items"] = entry.items;
-    if (!entry.fault.empty()) line["fault"] = entry.fault;
-    list.push_back(std::move(line));
-  }
-  return Say(200, list);
-}
-
-Answer Connect::Counters() {
-  absl::MutexLock lock(&mutex_);
-  Json json = Json::object();
-  for (const auto& [key, count] : counters_) json[key] = count;
-  json["most_in_flight"] = most_in_flight_;
-  return Say(200, json);
 }
 
 }  // namespace sluice::somtoday_twin

@@ -1,11 +1,8 @@
 #include "plugins/somtoday/twin/calendar.h"
 
 #include <cstdio>
-#include <fstream>
 
 #include "absl/time/civil_time.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 
 namespace sluice::somtoday_twin {
 namespace {
@@ -47,17 +44,6 @@ std::string SchoolYearName(int school_year) {
   return std::to_string(school_year) + "/" + std::to_string(school_year + 1);
 }
 
-Day SchoolClock::Today() const {
-  if (!path_.empty()) {
-    std::ifstream file(path_);
-    std::string line;
-    if (std::getline(file, line)) {
-      if (const auto day = ParseDay(line)) return *day;
-    }
-  }
-  absl::TimeZone zone;
-  if (!absl::LoadTimeZone("Europe/Amsterdam", &zone)) zone = absl::UTCTimeZone();
-  return static_cast<Day>(absl::CivilDay(absl::ToCivilSecond(absl::Now(), zone)) - kEpoch);
-}
+Day SchoolClock::Today() const { return static_cast<Day>(clock_.Today() - kEpoch); }
 
 }  // namespace sluice::somtoday_twin

@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 
+#include "sluice/connector/testing/twin.h"
+
 namespace sluice::somtoday_twin {
 
 using Day = int32_t;
@@ -34,13 +36,13 @@ std::string SchoolYearName(int school_year);
 class SchoolClock {
  public:
   // An empty path means the real clock.
-  explicit SchoolClock(std::string path) : path_(std::move(path)) {}
+  explicit SchoolClock(std::string path) : clock_(std::move(path)) {}
 
   // The civil date that the line names, in the line's own offset. A file that cannot be read gives the real date.
   Day Today() const;
 
  private:
-  std::string path_;
+  const connector::testing::TwinClock clock_;
 };
 
 }  // namespace sluice::somtoday_twin

@@ -65,6 +65,8 @@ void Distort(std::vector<uint32_t>& list, const Fault& fault, size_t offset, siz
     std::sort(list.begin(), list.end(), [&](uint32_t a, uint32_t b) {
       return Mix(static_cast<uint64_t>(fault.used), a) < Mix(static_cast<uint64_t>(fault.used), b);
     });
+  } else if (fault.kind == "holes") {
+    std::erase_if(list, [&](uint32_t item) { return Mix(static_cast<uint64_t>(fault.id), item) % 5 == 0; });
   } else if (fault.kind == "shift" && offset > 0 && !list.empty()) {
     list.erase(list.begin());
   } else if (fault.kind == "duplicate") {
@@ -88,7 +90,12 @@ Connect::Connect(const TwinOptions& options)
       school_(GenerateSchool(options.size, clock_.Today())),
       rights_(school_) {}
 
-Answer Connect::Handle(const Request& request, const std::optional<Fault>& fault) {
+std::vector<std::string> Connect::FaultKinds() const {
+  return {"empty_list", "half_list", "short_page", "no_last_page", "reorder",
+          "duplicate",  "shift",     "holes",      "last_year"};
+}
+
+Answer Connect::Handle(const Request& request, const Fault* fault) {
   if (request.path == "/inloggen/oauth2/token") return Token(request);
   const std::vector<std::string> path = absl::StrSplit(request.path, '/', absl::SkipEmpty());
   if (path.size() < 4 || path[0] != "rest" || path[1] != "v1" || path[2] != "connect")
@@ -193,7 +200,7 @@ int Connect::VestigingOf(const std::string& key) const {
   return -1;
 }
 
-Answer Connect::Data(const Request& request, const std::vector<std::string>& path, const std::optional<Fault>& fault) {
+Answer Connect::Data(const Request& request, const std::vector<std::string>& path, const Fault* fault) {
   const std::string& entity = path[5];
   if (EnvelopeOf(entity).empty()) return Refuse(404, "No such resource");
   const std::string peil_text = request.Query("peilschooljaar");
@@ -208,9 +215,10 @@ Answer Connect::Data(const Request& request, const std::vector<std::string>& pat
   absl::ReaderMutexLock lock(&school_mutex_);
   const int vestiging = VestigingOf(path[4]);
   if (vestiging < 0) return Refuse(404, "Unknown vestiging");
-  const View view = MakeView(peil, clock_.Today());
+  View view = MakeView(peil, clock_.Today());
   if (!rights_.Grants(vestiging, std::max(view.today, view.members_from)))
     return Refuse(401, "No access to this vestiging for this period");
+  if (fault && fault->kind == "last_year") view = MakeView(peil, FirstDayOf(SchoolYearOf(clock_.Today())) - 1);
   const int status = rights_.EndpointStatus(vestiging, entity);
   if (status != 200) return Refuse(status, "No right for " + entity + " of this vestiging");
   if (path.size() == 6) return Page(request, entity, vestiging, view, fault);
@@ -240,7 +248,7 @@ Connect::List Connect::CachedList(const std::string& entity, int vestiging, cons
 }
 
 Answer Connect::Page(const Request& request, const std::string& entity, int vestiging, const View& view,
-                     const std::optional<Fault>& fault) {
+                     const Fault* fault) {
   const std::string offset_text = request.Query("offset");
   const auto offset = offset_text.empty() ? std::optional<int>(0) : NumberOf(offset_text);
   const auto amount = NumberOf(request.Query("amount"));
@@ -290,16 +298,6 @@ Answer Connect::Render(const Request& request, const std::string& entity, int ve
   answer.body += '}';
   answer.items = static_cast<int>(indices.size());
   return answer;
-}
-
-void Connect::Entered() {
-  absl::MutexLock lock(&mutex_);
-  most_in_flight_ = std::max(most_in_flight_, ++in_flight_);
-}
-
-void Connect::Left() {
-  absl::MutexLock lock(&mutex_);
-  --in_flight_;
 }
 
 }  // namespace sluice::somtoday_twin

@@ -1,7 +1,7 @@
 // Answers requests: Connect, the token endpoint and the admin endpoint, over one school.
 //
 // Thread-safe. A fault that concerns the list (half of it, another order) is applied here; one that concerns the wire
-// is the server's.
+// is the framework's.
 #ifndef PLUGINS_SOMTODAY_TWIN_CONNECT_H_
 #define PLUGINS_SOMTODAY_TWIN_CONNECT_H_
 
@@ -14,25 +14,20 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "plugins/somtoday/twin/faults.h"
 #include "plugins/somtoday/twin/render.h"
 #include "plugins/somtoday/twin/request.h"
 #include "plugins/somtoday/twin/server.h"
 
 namespace sluice::somtoday_twin {
 
-class Connect {
+class Connect final : public connector::testing::Twin {
  public:
   explicit Connect(const TwinOptions& options);
 
-  Answer Handle(const Request& request, const std::optional<Fault>& fault);
-  Answer HandleAdmin(const Request& request);
-
-  Faults& faults() { return faults_; }
-  // For the request log, secrets left out.
-  void Log(const Request& request, const Answer& answer, const std::optional<Fault>& fault);
-  void Entered();
-  void Left();
+  Answer Handle(const Request& request, const Fault* fault) override;
+  std::optional<Answer> Admin(const Request& request) override;
+  std::vector<std::string> FaultKinds() const override;
+  std::string PatternOf(const std::string& path) const override;
 
  private:
   using List = std::shared_ptr<const std::vector<uint32_t>>;
@@ -40,9 +35,9 @@ class Connect {
   Answer Token(const Request& request);
   Answer Instelling(const Request& request);
   Answer VestigingList(const Request& request);
-  Answer Data(const Request& request, const std::vector<std::string>& path, const std::optional<Fault>& fault);
-  Answer Page(const Request& request, const std::string& entity, int vestiging, const View& view,
-              const std::optional<Fault>& fault) ABSL_SHARED_LOCKS_REQUIRED(school_mutex_);
+  Answer Data(const Request& request, const std::vector<std::string>& path, const Fault* fault);
+  Answer Page(const Request& request, const std::string& entity, int vestiging, const View& view, const Fault* fault)
+      ABSL_SHARED_LOCKS_REQUIRED(school_mutex_);
   Answer Render(const Request& request, const std::string& entity, int vestiging, const View& view,
                 const std::vector<uint32_t>& indices) ABSL_SHARED_LOCKS_REQUIRED(school_mutex_);
   List CachedList(const std::string& entity, int vestiging, const View& view) ABSL_SHARED_LOCKS_REQUIRED(school_mutex_);
@@ -51,13 +46,9 @@ class Connect {
 
   Answer AdminRights(const Request& request, const std::string& what);
   Answer AdminEvents(const Request& request, const std::string& what, const std::string& argument);
-  Answer AdminLog(const Request& request);
-  Answer AdminFaults(const Request& request, const std::string& argument);
-  Answer Counters();
 
   const TwinOptions options_;
   const SchoolClock clock_;
-  Faults faults_;
 
   absl::Mutex school_mutex_;
   School school_ ABSL_GUARDED_BY(school_mutex_);
@@ -68,14 +59,6 @@ class Connect {
   uint64_t lists_version_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, absl::Time> tokens_ ABSL_GUARDED_BY(mutex_);
   uint64_t tokens_given_ ABSL_GUARDED_BY(mutex_) = 0;
-  struct LogEntry {
-    std::string line, fault;
-    int status, items;
-  };
-  std::vector<LogEntry> log_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, uint64_t> counters_ ABSL_GUARDED_BY(mutex_);
-  int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
-  int most_in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace sluice::somtoday_twin

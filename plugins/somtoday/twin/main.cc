@@ -1,10 +1,6 @@
 // somtoday-twin: a simulated Somtoday for tests and demonstrations. Prints its port when it is ready; ends on SIGTERM
 // or SIGINT.
 
-#include <signal.h>
-
-#include <cstdio>
-#include <fstream>
 #include <iostream>
 
 #include "CLI/CLI.hpp"
@@ -25,27 +21,11 @@ int main(int argc, char** argv) {
   app.add_option("--client-secret", options.client_secret, "Its secret");
   CLI11_PARSE(app, argc, argv);
 
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-
-  auto server = sluice::somtoday_twin::TwinServer::Start(options);
+  sluice::connector::testing::BlockSignals();
+  auto server = sluice::somtoday_twin::StartTwin(options);
   if (!server.ok()) {
     std::cerr << "somtoday-twin: " << server.status().message() << "\n";
     return 1;
   }
-  if (!port_file.empty()) {
-    const std::string half = port_file + ".new";
-    std::ofstream(half) << (*server)->port() << "\n";
-    if (std::rename(half.c_str(), port_file.c_str()) != 0) {
-      std::cerr << "somtoday-twin: " << port_file << " cannot be written\n";
-      return 1;
-    }
-  }
-  std::cout << "somtoday-twin listens on 127.0.0.1 port " << (*server)->port() << std::endl;
-  int signal = 0;
-  sigwait(&signals, &signal);
-  return 0;
+  return sluice::connector::testing::ServeUntilSignal(**server, "somtoday-twin", port_file);
 }

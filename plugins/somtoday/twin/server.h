@@ -1,7 +1,7 @@
-// The HTTP face of the twin: token endpoint, Connect and the admin endpoint, on 127.0.0.1 only.
+// Starts the twin: token endpoint, Connect and the admin endpoint, on 127.0.0.1 only.
 //
-// Start gives a running server; destroying it stops it and joins its threads. Requests run in parallel: reads share a
-// lock, events take it alone. It never writes a file and never looks at credentials beyond comparing them.
+// Requests run in parallel: reads share a lock, events take it alone. It never writes a file and never looks at
+// credentials beyond comparing them.
 #ifndef PLUGINS_SOMTODAY_TWIN_SERVER_H_
 #define PLUGINS_SOMTODAY_TWIN_SERVER_H_
 
@@ -10,8 +10,11 @@
 
 #include "absl/status/statusor.h"
 #include "plugins/somtoday/twin/generate.h"
+#include "sluice/connector/testing/twin.h"
 
 namespace sluice::somtoday_twin {
+
+using connector::testing::TwinServer;
 
 struct TwinOptions {
   int port = 0;  // 0: any.
@@ -21,14 +24,7 @@ struct TwinOptions {
   std::string client_secret = "somtoday-secret";
 };
 
-class TwinServer {
- public:
-  static absl::StatusOr<std::unique_ptr<TwinServer>> Start(const TwinOptions& options);
-  virtual ~TwinServer() = default;
-
-  virtual int port() const = 0;
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port()); }
-};
+absl::StatusOr<std::unique_ptr<TwinServer>> StartTwin(const TwinOptions& options);
 
 }  // namespace sluice::somtoday_twin
 

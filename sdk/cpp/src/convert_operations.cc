@@ -114,9 +114,20 @@ v1::OperationResult ToProto(const Result& result) {
     target->set_attribute(change.attribute);
     *target->mutable_before() = ToProto(change.before);
     *target->mutable_after() = ToProto(change.after);
+    if (!change.object.id.empty()) {
+      target->mutable_object()->set_object_class(change.object.object_class);
+      target->mutable_object()->set_id(change.object.id);
+    }
   }
   out.set_precondition(result.precondition);
   out.set_private_state(result.private_state.substr(0, wire::kMaxPrivateStateBytes));
+  if (result.pending.has_value()) {
+    out.mutable_pending()->set_waiting_for(result.pending->waiting_for);
+    if (result.pending->ask_after.has_value())
+      *out.mutable_pending()->mutable_ask_after() = ToProto(*result.pending->ask_after);
+    if (result.pending->expires.has_value())
+      *out.mutable_pending()->mutable_expires() = ToProto(*result.pending->expires);
+  }
   for (const auto& [name, secret] : result.secrets) {
     v1::Secret& target = (*out.mutable_secrets())[name];
     target.set_value(secret.Reveal());

@@ -1,6 +1,7 @@
 #include "sluice/connector/formats.h"
 
 #include <cstdlib>
+#include <ctime>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -14,12 +15,14 @@ constexpr int kMostDigits = 18;
 
 std::optional<absl::CivilDay> ParseDate(AnyText text, AnyText form) {
   const std::string day = text.str();
-  absl::Time time;
-  std::string error;
-  // absl takes white space around it, which is no part of a date.
-  if (day.empty() || absl::ascii_isspace(day.front()) || absl::ascii_isspace(day.back())) return std::nullopt;
-  if (!absl::ParseTime(form.str(), day, absl::UTCTimeZone(), &time, &error)) return std::nullopt;
-  return absl::ToCivilDay(time, absl::UTCTimeZone());
+  // strptime takes white space before a number, which is no part of a date.
+  if (day.empty() || absl::ascii_isspace(static_cast<unsigned char>(day.front()))) return std::nullopt;
+  std::tm parts = {};
+  const char* end = strptime(day.c_str(), form.str().c_str(), &parts);
+  if (end == nullptr || end != day.c_str() + day.size()) return std::nullopt;
+  const absl::CivilDay date(parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
+  const bool exists = date.month() == parts.tm_mon + 1 && date.day() == parts.tm_mday;
+  return exists ? std::optional<absl::CivilDay>(date) : std::nullopt;
 }
 
 std::optional<absl::Time> ParseTime(AnyText text, const absl::TimeZone& zone) {

@@ -168,8 +168,8 @@ void HttpTransfer::SetHeaders() {
     add(value.empty() ? absl::StrCat(name, ";") : absl::StrCat(name, ": ", value));
   if (!request.content_type.empty()) {
     add(absl::StrCat("Content-Type: ", request.content_type));
-  } else if (request.body.empty()) {
-    add("Content-Type:");
+  } else {
+    add("Content-Type:");  // None: libcurl would say that it is a form.
   }
   add("Expect:");
   if (!token.empty()) add(absl::StrCat("Authorization: Bearer ", token));

@@ -76,6 +76,7 @@ struct Change {
   std::string attribute;
   Value before;
   Value after;
+  Reference object = {};  // Another object that changed along with it; empty: the operation's own.
   friend bool operator==(const Change&, const Change&) = default;
 };
 
@@ -88,18 +89,34 @@ enum class Outcome {
   kInDoubt = 6,        // The target may or may not have written.
 };
 
+// With PENDING: what the target, or a person there, is still at. Verify says how it ends.
+struct Pending {
+  std::string waiting_for;                  // One line for an operator: "the invitation to be accepted".
+  std::optional<absl::Duration> ask_after;  // Verify is of no use before.
+  std::optional<absl::Time> expires;        // When the target gives up by itself.
+};
+
 struct Result {
   static Result Applied(AnyText object_id) { return Of(Outcome::kApplied, object_id); }
   static Result NoChange(AnyText object_id) { return Of(Outcome::kNoChange, object_id); }
   static Result Failed(Error error) { return Of(Outcome::kFailed, std::move(error)); }
   static Result Failed(const absl::Status& status) { return Of(Outcome::kFailed, Error::From(status)); }
   static Result PartlyApplied(Error error) { return Of(Outcome::kPartlyApplied, std::move(error)); }
-  static Result Pending(AnyText object_id) { return Of(Outcome::kPending, object_id); }
+  static Result Pending(AnyText object_id, connector::Pending pending = {}) {
+    Result result = Of(Outcome::kPending, object_id);
+    result.pending = std::move(pending);
+    return result;
+  }
   // The answer was lost after the request left; the host verifies by reading.
   static Result InDoubt(Error error) { return Of(Outcome::kInDoubt, std::move(error)); }
 
   Result& Changed(AnyText attribute, Value before, Value after) {
-    changes.push_back(Change{attribute.str(), std::move(before), std::move(after)});
+    changes.push_back(Change{attribute.str(), std::move(before), std::move(after), {}});
+    return *this;
+  }
+  // What else changed in the target along with it.
+  Result& AlsoChanged(Reference object, AnyText attribute, Value before, Value after) {
+    changes.push_back(Change{attribute.str(), std::move(before), std::move(after), std::move(object)});
     return *this;
   }
   Result& Named(AnyText name) {
@@ -116,7 +133,8 @@ struct Result {
   std::vector<Change> changes;
   std::string precondition;
   std::string private_state;
-  std::map<std::string, Secret> secrets;  // What the target made: a one-time pass, a generated password.
+  std::optional<connector::Pending> pending;  // With PENDING.
+  std::map<std::string, Secret> secrets;      // What the target made: a one-time pass, a generated password.
 
  private:
   static Result Of(Outcome outcome, AnyText object_id) {

@@ -48,6 +48,8 @@ struct Verdict {
   enum class State { kDone = 1, kNotDone = 2, kTooEarly = 3, kPending = 4, kUnknown = 5 };
   static Verdict Done(Result result) { return Verdict{State::kDone, std::move(result), {}, {}}; }
   static Verdict NotDone() { return Verdict{State::kNotDone, {}, {}, {}}; }
+  // The target itself ended it (an invitation that expired): it has failed, and is not sent again.
+  static Verdict EndedBadly(Error why) { return Verdict{State::kNotDone, {}, {}, std::move(why)}; }
   static Verdict TooEarly(absl::Duration retry_after) { return Verdict{State::kTooEarly, {}, retry_after, {}}; }
   static Verdict Pending(absl::Duration retry_after) { return Verdict{State::kPending, {}, retry_after, {}}; }
   static Verdict Unknown(Error why) { return Verdict{State::kUnknown, {}, {}, std::move(why)}; }
@@ -55,7 +57,7 @@ struct Verdict {
   State state = State::kUnknown;
   std::optional<Result> result;               // With kDone; `before` of a change may be missing.
   std::optional<absl::Duration> retry_after;  // With kTooEarly and kPending.
-  std::optional<Error> error;
+  std::optional<Error> error;                 // With kUnknown, and with kNotDone if the target ended it so.
 };
 
 struct FindTakenRequest {

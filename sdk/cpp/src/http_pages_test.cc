@@ -107,23 +107,23 @@ TEST(WithParameter, PutsItInThePlaceOfTheOld) {
 class HttpStreamTest : public HttpTest {
  protected:
   static constexpr size_t kChunk = 100'000;
-  // Sends this many chunks of 'x', then ends or breaks off.
+  // Sends this many chunks of 'x', not compressed, then ends or breaks off.
   void Serve(size_t chunks, bool breaks_off = false) {
     server_.Get("/long", [this, chunks, breaks_off](const httplib::Request&, httplib::Response& response) {
-      response.set_chunked_content_provider(
-          "text/plain", [this, chunks, breaks_off, sent = size_t{0}](size_t, httplib::DataSink& sink) mutable {
-            if (sent == chunks) {
-              if (breaks_off) {
-                absl::SleepFor(absl::Milliseconds(200));  // What was sent has arrived.
-                return false;
-              }
-              sink.done();
-              return true;
-            }
-            ++sent;
-            chunks_sent_ = sent;
-            return sink.write(std::string(kChunk, 'x').data(), kChunk);
-          });
+      response.set_chunked_content_provider("application/octet-stream", [this, chunks, breaks_off, sent = size_t{0}](
+                                                                            size_t, httplib::DataSink& sink) mutable {
+        if (sent == chunks) {
+          if (breaks_off) {
+            absl::SleepFor(absl::Milliseconds(200));  // What was sent has arrived.
+            return false;
+          }
+          sink.done();
+          return true;
+        }
+        ++sent;
+        chunks_sent_ = sent;
+        return sink.write(std::string(kChunk, 'x').data(), kChunk);
+      });
     });
   }
   std::atomic<size_t> chunks_sent_{0};

@@ -17,7 +17,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION devel)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)  # Of the tools.
 # What a connector is compiled and linked with, and what the tools and Python's SDK run with.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS
-  "binutils, python3, python3-cryptography, python3-grpcio, python3-protobuf, g++, cmake, ninja-build | make, libabsl-dev, libcpp-httplib-dev, libcurl4-openssl-dev, libexpat1-dev, libgrpc++-dev, libprotobuf-dev, libre2-dev, libssl-dev, protobuf-compiler-grpc")
+  "binutils, python3, python3-cryptography, python3-grpcio, python3-protobuf, g++, cmake, ninja-build | make, libabsl-dev, libcpp-httplib-dev, libcurl4-openssl-dev, libexpat1-dev, libgrpc++-dev, libjemalloc-dev, libprotobuf-dev, libre2-dev, libssl-dev, protobuf-compiler-grpc")
 include(CPack)
 
 get_property(sdk_targets GLOBAL PROPERTY SLUICE_SDK_TARGETS)

@@ -5,7 +5,7 @@
 function(sluice_sdk_tool)
   foreach(tool IN LISTS ARGN)
     if(TARGET ${tool})
-      install(TARGETS ${tool} RUNTIME DESTINATION bin COMPONENT sdk)
+      install(TARGETS ${tool} RUNTIME DESTINATION bin COMPONENT sdk OPTIONAL)
       set_property(GLOBAL APPEND PROPERTY SLUICE_SDK_TARGETS ${tool})
     else()
       install(PROGRAMS ${tool} DESTINATION bin COMPONENT sdk)

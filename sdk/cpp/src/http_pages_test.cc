@@ -130,13 +130,13 @@ class HttpStreamTest : public HttpTest {
 };
 
 TEST_F(HttpStreamTest, ALongAnswerIsReadAsItComesAndWaitsForItsReader) {
-  Serve(300);
+  Serve(1500);
   HttpClient client(Quick());
   auto stream = client.OpenStream(Get("/long"));
   ASSERT_TRUE(stream.ok()) << stream.status();
   EXPECT_EQ(stream->response.status, 200);
   absl::SleepFor(absl::Milliseconds(100));
-  EXPECT_LT(chunks_sent_, 200u) << "30 MB were not taken in without a reader";
+  EXPECT_LT(chunks_sent_, 800u) << "150 MB were not taken in without a reader; the sockets hold some of it";
   std::string buffer(kChunk, '\0');
   size_t total = 0;
   while (true) {
@@ -145,7 +145,7 @@ TEST_F(HttpStreamTest, ALongAnswerIsReadAsItComesAndWaitsForItsReader) {
     if (*count == 0) break;
     total += *count;
   }
-  EXPECT_EQ(total, 300 * kChunk);
+  EXPECT_EQ(total, 1500 * kChunk);
 }
 
 TEST_F(HttpStreamTest, AnAnswerThatBreaksOffIsAnErrorAtItsEndAndOneThatNobodyWantsIsGivenUp) {

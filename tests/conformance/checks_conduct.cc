@@ -30,7 +30,8 @@ std::string AttributesMistake(const v1::ObjectClass& c, const std::set<std::stri
     if (a.type() == v1::Attribute::SECRET && a.readable()) return absl::StrCat(it, " is a secret and readable");
     if (a.type() == v1::Attribute::STRUCT && a.attributes().empty())
       return absl::StrCat(it, " is a STRUCT without attributes");
-    if (a.type() == v1::Attribute::REFERENCE && classes.count(a.reference_class()) == 0)
+    // Without a class it leads to objects of several.
+    if (a.type() == v1::Attribute::REFERENCE && !a.reference_class().empty() && classes.count(a.reference_class()) == 0)
       return absl::StrCat(it, " refers to a class \"", a.reference_class(), "\" that there is not");
     if (a.ordered() && !a.multi_valued()) return absl::StrCat(it, " is ordered and not multi-valued");
   }
@@ -54,8 +55,36 @@ std::string RelationMistake(const v1::ObjectClass& c, const std::set<std::string
     return absl::StrCat("relation ", c.name(), " names a class that there is not");
   if (names.count(r.subject_attribute()) == 0 || names.count(r.object_attribute()) == 0)
     return absl::StrCat("relation ", c.name(), " names an attribute that it has not");
-  if (!r.inherited_attribute().empty() && names.count(r.inherited_attribute()) == 0)
-    return absl::StrCat("relation ", c.name(), " names an inherited_attribute that it has not");
+  for (const std::string& name : {r.inherited_attribute(), r.through_attribute()}) {
+    if (!name.empty() && names.count(name) == 0)
+      return absl::StrCat("relation ", c.name(), " names an attribute ", name, " that it has not");
+  }
+  return "";
+}
+
+// What a relation says of the classes at its ends.
+std::string EndsMistake(const v1::ObjectClass& c, const v1::GetSchemaReply& schema) {
+  if (!c.has_relation()) return "";
+  const v1::ObjectClass::Relation& r = c.relation();
+  std::set<std::string> subject, object;
+  for (const v1::ObjectClass& end : schema.classes()) {
+    for (const v1::Attribute& a : end.attributes()) {
+      if (end.name() == r.subject_class()) subject.insert(a.name());
+      if (end.name() == r.object_class()) object.insert(a.name());
+    }
+  }
+  for (const std::string& name : {r.holders_attribute(), r.exclusive_attribute(), r.fixed_attribute()}) {
+    if (!name.empty() && object.count(name) == 0)
+      return absl::StrCat("relation ", c.name(), " names an attribute ", name, " that class ", r.object_class(),
+                          " has not");
+  }
+  for (const v1::ObjectClass::Holder& holder : r.holders()) {
+    for (const auto& condition : holder.conditions()) {
+      if (subject.count(condition.attribute()) == 0)
+        return absl::StrCat("relation ", c.name(), " has a holder by an attribute ", condition.attribute(),
+                            " that class ", r.subject_class(), " has not");
+    }
+  }
   return "";
 }
 
@@ -102,6 +131,7 @@ Verdict ObjectsAreSound(Run& run) {
   }
   for (const v1::ObjectClass& c : first.classes()) {
     if (std::string wrong = ClassMistake(c, classes, is_target); !wrong.empty()) return Failed(wrong);
+    if (std::string wrong = EndsMistake(c, first); !wrong.empty()) return Failed(wrong);
   }
   return Passed(first.classes_size(), " classes");
 }
@@ -118,7 +148,7 @@ Verdict PrivacyIsSaid(Run& run) {
 }
 
 Verdict LargeMessageIsRefused(Run& run) {
-  SLUICE_OR_SKIP(launched, run.Fresh());
+  SLUICE_OR_SKIP(launched, run.Bare());
   v1::ValidateConfigRequest request;
   (*request.mutable_config()->mutable_settings())["large"].set_text(std::string(wire::kMaxMessageBytes + 1024, 'x'));
   v1::ValidateConfigReply reply;
@@ -191,6 +221,7 @@ Verdict CloseDuringAnImport(Run& run) {
 }
 
 Verdict UnknownFieldsAreIgnored(Run& run) {
+  SLUICE_OR_SKIP(worked, run.Worked());
   SLUICE_OR_SKIP(launched, run.Fresh());
   v1::OpenRequest open = launched->OpenRequestFor(v1::OpenRequest::READ_ONLY);
   AddUnknownField(&open);
@@ -207,7 +238,6 @@ Verdict UnknownFieldsAreIgnored(Run& run) {
   ImportOptions options;
   options.change = [](v1::ImportRequest* changed) { AddUnknownField(changed); };
   const ImportLog log = Import(*launched, run.config(), options);
-  SLUICE_OR_SKIP(worked, run.Worked());
   if (!log.status.ok()) return Failed("Import with an unknown field answers ", Text(log.status));
   return log.Keys() == worked->Keys() ? Passed()
                                       : Failed("Import with an unknown field gave ", log.records.size(),
@@ -215,7 +245,7 @@ Verdict UnknownFieldsAreIgnored(Run& run) {
 }
 
 Verdict EventsStayOpen(Run& run) {
-  SLUICE_OR_SKIP(launched, run.Fresh());
+  SLUICE_OR_SKIP(launched, run.Bare());
   auto context = launched->Context(absl::Milliseconds(300));
   auto stream = launched->plugin().Events(context.get());
   v1::EventAck ack;
@@ -228,6 +258,54 @@ Verdict EventsStayOpen(Run& run) {
   if (!launched->IsAlive()) return Failed("an acknowledgement of an unknown event ended the process");
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return Passed();
   return Failed("the stream of events ended by itself: ", Text(status));
+}
+
+// The first event that comes within a moment; without an id if none does. Acknowledges it if asked to.
+v1::Event FirstEvent(Launched& launched, bool acknowledge) {
+  auto context = launched.Context(absl::Milliseconds(400));
+  auto stream = launched.plugin().Events(context.get());
+  v1::Event event;
+  if (stream->Read(&event) && acknowledge) {
+    v1::EventAck ack;
+    ack.set_event_id(event.id());
+    stream->Write(ack);
+    stream->WritesDone();
+    v1::Event more;
+    while (stream->Read(&more)) {
+    }
+  }
+  context->TryCancel();
+  stream->Finish().ok();
+  return event;
+}
+
+Verdict EventsComeAgain(Run& run) {
+  SLUICE_OR_SKIP(launched, run.FreshOpen(v1::OpenRequest::READ_ONLY));
+  Import(*launched, run.config());  // What makes a connector sign in.
+  const v1::Event first = FirstEvent(*launched, false);
+  if (first.id().empty() && !first.has_secret_rotated()) return Skipped("nothing happens that it has to tell");
+  if (first.id().empty()) return Failed("an event has no id");
+  if (FirstEvent(*launched, true).id() != first.id())
+    return Failed("an event that was not acknowledged does not come again");
+  if (FirstEvent(*launched, false).id() == first.id()) return Failed("an event that was acknowledged comes again");
+  if (!first.has_secret_rotated()) return Passed();
+  // As after a crash of both: the host has kept the new value, and gives the one before with it.
+  const v1::SecretRotated& rotated = first.secret_rotated();
+  SLUICE_OR_SKIP(next, run.Fresh());
+  v1::OpenRequest open = next->OpenRequestFor(v1::OpenRequest::READ_ONLY);
+  v1::Secret& secret = (*open.mutable_secrets())[rotated.name()];
+  secret.set_previous(secret.value());
+  secret.set_value(rotated.value());
+  secret.set_version(secret.version() + 1);
+  v1::OpenReply reply;
+  grpc::Status status = next->configuration().Open(next->Context().get(), open, &reply);
+  if (!status.ok()) return Failed("with the secret that it rotated, and the one before, Open answers ", Text(status));
+  v1::TestRequest request;
+  request.set_system(kSystem);
+  v1::TestReply tested;
+  status = next->configuration().Test(next->Context().get(), request, &tested);
+  return status.ok() ? Passed()
+                     : Failed("with the secret that it rotated, and the one before, Test answers ", Text(status));
 }
 
 constexpr Check kChecks[] = {
@@ -248,6 +326,10 @@ constexpr Check kChecks[] = {
      "let calls under way keep what they were begun with", CloseDuringAnImport},
     {"EVT-001", 2, Severity::kMust, "The stream of events stays open, whatever is acknowledged.",
      "read until the host closes, and ignore ids that you do not know", EventsStayOpen},
+    {"EVT-002", 2, Severity::kMust,
+     "An event comes again until it is acknowledged; a rotated secret works in a new process, with the one before it.",
+     "keep events by their ids until EventAck names them; try `previous` when the new value is refused",
+     EventsComeAgain},
 };
 
 }  // namespace

@@ -54,13 +54,18 @@ Verdict ServesWhatItNames(Run& run) {
   const grpc::Status shown = launched->writer().Preview(launched->Context().get(), preview, &previewed);
   if (IsThere(shown) != info->capabilities().preview())
     return Failed("the capability preview is ", info->capabilities().preview(), ", and Preview answers ", Text(shown));
+  SLUICE_OR_SKIP(schema, run.Schema());
   v1::FindTakenRequest find;
   find.set_system(kSystem);
-  find.set_unique_in("connector-check");
+  for (const v1::ObjectClass& c : schema->classes()) {
+    for (const v1::Attribute& a : c.attributes()) {
+      if (find.unique_in().empty()) find.set_unique_in(a.unique_in());
+    }
+  }
+  if (find.unique_in().empty() || !info->capabilities().find_taken()) return Passed();
   v1::FindTakenReply found;
   const grpc::Status taken = launched->reader().FindTaken(launched->Context().get(), find, &found);
-  if (info->capabilities().find_taken() && !IsThere(taken))
-    return Failed("the capability find_taken is true, and FindTaken answers ", Text(taken));
+  if (!IsThere(taken)) return Failed("the capability find_taken is true, and FindTaken answers ", Text(taken));
   return Passed();
 }
 
@@ -91,7 +96,7 @@ std::string FieldMistake(const v1::ConfigField& field, std::set<std::string>* na
 }
 
 Verdict SchemaIsSound(Run& run) {
-  SLUICE_OR_SKIP(launched, run.Fresh());
+  SLUICE_OR_SKIP(launched, run.Bare());
   v1::GetConfigSchemaReply first, second;
   const grpc::Status status = launched->configuration().GetConfigSchema(launched->Context().get(), {}, &first);
   if (!status.ok()) return Failed("GetConfigSchema, with nothing open, answers ", Text(status));
@@ -148,7 +153,7 @@ absl::StatusOr<v1::ValidateConfigReply> Validate(Launched& launched, const v1::V
 }
 
 Verdict UnknownSettingIsNamed(Run& run) {
-  SLUICE_OR_SKIP(launched, run.Fresh());
+  SLUICE_OR_SKIP(launched, run.Bare());
   v1::ValidateConfigRequest request = launched->ValidateRequest();
   (*request.mutable_config()->mutable_settings())["no_such_setting"].set_text("x");
   SLUICE_OR_SKIP(reply, Validate(*launched, request));
@@ -175,7 +180,7 @@ void SetWrong(const v1::ConfigField& field, v1::Value* value) {
 }
 
 Verdict WrongTypesAreNamed(Run& run) {
-  SLUICE_OR_SKIP(launched, run.Fresh());
+  SLUICE_OR_SKIP(launched, run.Bare());
   const v1::ValidateConfigRequest good = launched->ValidateRequest();
   int tried = 0;
   for (const v1::ConfigField& field : run.subject().schema.fields()) {
@@ -191,7 +196,7 @@ Verdict WrongTypesAreNamed(Run& run) {
 }
 
 Verdict MissingSettingsAreNamed(Run& run) {
-  SLUICE_OR_SKIP(launched, run.Fresh());
+  SLUICE_OR_SKIP(launched, run.Bare());
   const v1::OpenRequest good = launched->OpenRequestFor(v1::OpenRequest::READ_ONLY);
   int tried = 0;
   for (const v1::ConfigField& field : run.subject().schema.fields()) {
@@ -212,7 +217,7 @@ Verdict MissingSettingsAreNamed(Run& run) {
 }
 
 Verdict WrongSettingsDoNotOpen(Run& run) {
-  SLUICE_OR_SKIP(launched, run.Fresh());
+  SLUICE_OR_SKIP(launched, run.Bare());
   v1::OpenRequest request = launched->OpenRequestFor(v1::OpenRequest::READ_ONLY);
   (*request.mutable_config()->mutable_settings())["no_such_setting"].set_text("x");
   v1::OpenReply reply;

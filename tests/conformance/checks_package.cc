@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "host/base/hash.h"
 #include "nlohmann/json.hpp"
 #include "tests/conformance/run.h"
 
@@ -23,8 +24,11 @@ constexpr char kNoPackage[] = "only a program was given; connector-pack makes a 
 constexpr uintmax_t kMaxPackageBytes = 256 << 20;
 
 std::string Content(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  std::error_code error;
+  const uintmax_t size = fs::file_size(path, error);
+  std::string content(error ? 0 : size, '\0');
+  std::ifstream(path, std::ios::binary).read(content.data(), static_cast<std::streamsize>(content.size()));
+  return content;
 }
 
 json Manifest(Run& run) {
@@ -106,6 +110,23 @@ Verdict NoSecretInside(Run& run) {
   return what.empty() ? Passed() : Failed(what);
 }
 
+Verdict FilesAreTheManifests(Run& run) {
+  if (!run.subject().is_package) return Skipped(kNoPackage);
+  const json manifest = Manifest(run);
+  if (!manifest.is_object() || !manifest.contains("files"))
+    return Skipped("the manifest lists no files; connector-pack writes them");
+  size_t files = 0;
+  for (const auto& [name, said] : manifest["files"].items()) {
+    const fs::path path = fs::path(run.subject().package.directory) / name;
+    std::error_code error;
+    if (!fs::is_regular_file(path, error)) return Failed("the manifest lists ", name, ", which is not there");
+    if (!said.is_object() || said.value("sha256", "") != base::Sha256Hex(Content(path)))
+      return Failed(name, " is another file than the manifest says: its SHA-256 differs");
+    ++files;
+  }
+  return Passed(files, " files");
+}
+
 Verdict HasReadme(Run& run) {
   if (!run.subject().is_package) return Skipped(kNoPackage);
   const std::string readme = Content(fs::path(run.subject().package.directory) / "README.md");
@@ -137,6 +158,8 @@ constexpr Check kChecks[] = {
      KindsAreWhatItServes},
     {"PKG-003", 0, Severity::kMust, "No secret of the configuration stands in the package.",
      "take it out, make a new one, and read it from the secrets of Open", NoSecretInside},
+    {"PKG-007", 0, Severity::kMust, "Every file that the manifest lists is there, with the SHA-256 that it says.",
+     "pack it again with connector-pack; change nothing afterwards", FilesAreTheManifests},
     {"PKG-004", 0, Severity::kShould, "The manifest lists the shared libraries that the program needs.",
      "connector-pack writes `libraries` by itself", LibrariesAreListed},
     {"PKG-005", 0, Severity::kShould, "README.md stands in the package and explains every setting.",

@@ -184,11 +184,10 @@ Verdict PreviewEqualsApply(Run& run) {
   SLUICE_OR_SKIP(account, bench.Account());
   SLUICE_OR_SKIP(id, bench.New(*account));
   const v1::Operation update = bench.Update(*account, id);
-  std::vector<v1::Operation> operations = {update, update, bench.Make(v1::ACTION_UPDATE, account->name(), "no-such-id"),
-                                           bench.Make(v1::ACTION_DELETE, account->name(), id),
-                                           bench.Make(v1::ACTION_DELETE, account->name(), id)};
-  *operations[2].mutable_deltas() = update.deltas();
+  std::vector<v1::Operation> operations = {update, update, bench.Make(v1::ACTION_DELETE, account->name(), id),
+                                           bench.Make(v1::ACTION_DELETE, account->name(), id), update};
   operations[1].set_id(update.id() + "-again");
+  operations[4].set_id(update.id() + "-gone");  // By then it is deleted.
   for (const v1::Operation& operation : operations) {
     auto shown = Preview(*writing, operation);
     if (!shown.ok()) return Skipped("TGT-025 fails");

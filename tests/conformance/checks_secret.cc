@@ -83,10 +83,11 @@ void Add(const grpc::Status& status, Heard* heard) {
   Add(ErrorOf(status).diagnostics(), heard);
 }
 
-absl::StatusOr<Heard> Listen(Run& run) {
+absl::StatusOr<std::shared_ptr<Heard>> ListenOnce(Run& run) {
   auto launched = Launched::StartTalkative(run.subject());
   if (!launched.ok()) return launched.status();
-  Heard heard;
+  auto shared = std::make_shared<Heard>();
+  Heard& heard = *shared;
   heard.launched = *std::move(launched);
   Launched& process = *heard.launched;
   v1::OpenReply opened;
@@ -121,22 +122,31 @@ absl::StatusOr<Heard> Listen(Run& run) {
   absl::StrAppend(&heard.answered, reply.SerializeAsString());
   absl::SleepFor(absl::Milliseconds(20));  // What it prints last.
   heard.printed = process.Output();
-  return heard;
+  return shared;
+}
+
+absl::StatusOr<Heard*> Listen(Run& run) {
+  if (run.kept == nullptr) {
+    auto heard = ListenOnce(run);
+    if (!heard.ok()) return heard.status();
+    run.kept = *std::move(heard);
+  }
+  return static_cast<Heard*>(run.kept.get());
 }
 
 Verdict PrintsNoSecret(Run& run) {
   const Wanted wanted = Secrets(run);
   if (wanted.empty()) return Skipped("the configuration has no secret of six characters");
   SLUICE_OR_SKIP(heard, Listen(run));
-  const std::string found = FoundIn(heard.printed, wanted);
-  return found.empty() ? Passed(heard.printed.size(), " bytes of output") : Failed(found, " stands in what it prints");
+  const std::string found = FoundIn(heard->printed, wanted);
+  return found.empty() ? Passed(heard->printed.size(), " bytes of output") : Failed(found, " stands in what it prints");
 }
 
 Verdict AnswersNoSecret(Run& run) {
   const Wanted wanted = Secrets(run);
   if (wanted.empty()) return Skipped("the configuration has no secret of six characters");
   SLUICE_OR_SKIP(heard, Listen(run));
-  const std::string found = FoundIn(heard.answered, wanted);
+  const std::string found = FoundIn(heard->answered, wanted);
   return found.empty()
              ? Passed()
              : Failed(found, " stands in an answer: a record, a diagnostic, an error, a cursor or the schema");
@@ -160,21 +170,21 @@ Verdict KeepsNoSecret(Run& run) {
   const Wanted wanted = Secrets(run);
   if (wanted.empty()) return Skipped("the configuration has no secret of six characters");
   SLUICE_OR_SKIP(heard, Listen(run));
-  const std::string found = FoundAround(*heard.launched, wanted);
+  const std::string found = FoundAround(*heard->launched, wanted);
   return found.empty() ? Passed() : Failed(found);
 }
 
 Verdict PrintsNobody(Run& run) {
   SLUICE_OR_SKIP(wanted, Personal(run));
   SLUICE_OR_SKIP(heard, Listen(run));
-  const std::string found = FoundIn(heard.printed, wanted);
+  const std::string found = FoundIn(heard->printed, wanted);
   return found.empty() ? Passed(wanted.size(), " values") : Failed(found, " stands in what it prints");
 }
 
 Verdict TellsNobody(Run& run) {
   SLUICE_OR_SKIP(wanted, Personal(run));
   SLUICE_OR_SKIP(heard, Listen(run));
-  const std::string found = FoundIn(heard.summaries, wanted);
+  const std::string found = FoundIn(heard->summaries, wanted);
   return found.empty() ? Passed(wanted.size(), " values") : Failed(found, " stands in the summary of a diagnostic");
 }
 

@@ -31,13 +31,18 @@ Verdict Starts(Run& run) {
   return Passed(absl::ToInt64Milliseconds((*launched)->start_time()), " ms");
 }
 
+// Whoever does not start at all answers nothing to any greeting.
+Verdict NoAnswer(Run& run, const std::string& what) {
+  return Launched::Start(run.subject()).ok() ? Failed(what) : Skipped("BOOT-001 fails");
+}
+
 Verdict RefusesAnotherMajor(Run& run) {
   v1::BootstrapRequest request = Greeting();
   request.set_min_protocol(1000);
   request.set_max_protocol(1001);
   auto greeted = BootstrapWith(run.subject().package.executable, request, kGreetingPatience);
   if (!greeted.ok()) return Skipped("BOOT-001 fails: ", greeted.status().message());
-  if (!greeted->reply.has_value()) return Failed("to a host of protocol 1000 to 1001 it answered nothing");
+  if (!greeted->reply.has_value()) return NoAnswer(run, "to a host of protocol 1000 to 1001 it answered nothing");
   if (!greeted->reply->has_refused()) return Failed("it accepted a host that speaks protocol 1000 to 1001 only");
   if (greeted->reply->refused().reason().empty()) return Failed("it refused protocol 1000 to 1001 without a reason");
   if (greeted->reply->refused().worth_retrying()) return Failed("it says that the same protocol is worth retrying");
@@ -51,6 +56,7 @@ Verdict AcceptsARange(Run& run) {
   request.set_max_protocol(9);
   auto greeted = BootstrapWith(run.subject().package.executable, request, kGreetingPatience);
   if (!greeted.ok()) return Skipped("BOOT-001 fails: ", greeted.status().message());
+  if (!greeted->reply.has_value()) return NoAnswer(run, "to a host of protocol 1 to 9 it answered nothing");
   if (!greeted->reply.has_value() || !greeted->reply->has_accepted())
     return Failed("to a host of protocol 1 to 9 it answered ",
                   greeted->reply.has_value() ? greeted->reply->refused().reason() : "nothing");
@@ -69,6 +75,7 @@ Verdict IgnoresWhatIsNew(Run& run) {
   request.set_log_level(static_cast<v1::LogLevel>(77));
   auto greeted = BootstrapWith(run.subject().package.executable, request, kGreetingPatience, unknown);
   if (!greeted.ok()) return Skipped("BOOT-001 fails: ", greeted.status().message());
+  if (!greeted->reply.has_value()) return NoAnswer(run, "to a greeting with unknown fields it answered nothing");
   if (greeted->reply.has_value() && greeted->reply->has_accepted()) return Passed();
   return Failed("a greeting with unknown fields, an unknown transport and an unknown log level was not accepted: ",
                 greeted->reply.has_value() ? greeted->reply->refused().reason() : "no answer");

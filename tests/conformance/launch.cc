@@ -50,7 +50,16 @@ v1::Error ErrorOf(const grpc::Status& status) { return wire::ErrorFromStatus(wir
 
 std::string Text(const grpc::Status& status) {
   if (status.ok()) return "OK";
-  if (wire::CarriesError(wire::StatusFromGrpc(status))) return wire::Describe(ErrorOf(status));
+  if (wire::CarriesError(wire::StatusFromGrpc(status))) {
+    const v1::Error error = ErrorOf(status);
+    if (error.diagnostics().empty()) return wire::Describe(error);
+    const v1::Diagnostic& first = error.diagnostics(0);
+    return first.object_id().empty()
+               ? wire::Describe(error)
+               : absl::StrCat(wire::Describe(error), " (", first.object_class(), " ", first.object_id(), ")");
+  }
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED)
+    return "nothing within the time that --patience gives";
   return absl::StrCat("gRPC status ", static_cast<int>(status.error_code()),
                       " without an Error: ", plugin::HarmlessText(status.error_message(), 200));
 }
@@ -171,6 +180,10 @@ v1::OpenRequest Launched::OpenRequestFor(v1::OpenRequest::Mode mode, const std::
 absl::Status Launched::Open(v1::OpenRequest::Mode mode, const std::string& proxy) {
   v1::OpenReply reply;
   const grpc::Status status = configuration_->Open(Context().get(), OpenRequestFor(mode, proxy), &reply);
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED)
+    return absl::InvalidArgumentError(absl::StrCat("Open gave no answer within ",
+                                                   absl::FormatDuration(subject_.patience),
+                                                   "; it signs in nowhere: do that at the first request"));
   if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat("Open was refused: ", Text(status)));
   for (const v1::Diagnostic& diagnostic : reply.diagnostics()) {
     if (diagnostic.severity() == v1::Diagnostic::ERROR)

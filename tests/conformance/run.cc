@@ -43,6 +43,14 @@ absl::StatusOr<Launched*> Run::Shared(std::unique_ptr<Launched>* process, v1::Op
   return process->get();
 }
 
+absl::StatusOr<Launched*> Run::Bare() {
+  if (bare_ != nullptr && !bare_->AwaitEnd(absl::ZeroDuration()).has_value()) return bare_.get();
+  auto launched = Fresh();
+  if (!launched.ok()) return launched.status();
+  bare_ = *std::move(launched);
+  return bare_.get();
+}
+
 absl::StatusOr<Launched*> Run::Reading() { return Shared(&reading_, v1::OpenRequest::READ_ONLY); }
 
 absl::StatusOr<Launched*> Run::Writing() {
@@ -62,14 +70,12 @@ void Run::LetGo() {
 
 absl::StatusOr<const v1::GetInfoReply*> Run::Info() {
   if (!info_.has_value()) {
-    auto reading = Fresh();
-    if (!reading.ok()) return reading.status();
+    auto bare = Bare();
+    if (!bare.ok()) return bare.status();
     v1::GetInfoReply info;
-    const grpc::Status status = (*reading)->plugin().GetInfo((*reading)->Context().get(), {}, &info);
+    const grpc::Status status = (*bare)->plugin().GetInfo((*bare)->Context().get(), {}, &info);
     if (!status.ok()) return absl::FailedPreconditionError(absl::StrCat("INF-001 fails: ", Text(status)));
     info_ = std::move(info);
-    if (reading_ == nullptr) reading_ = *std::move(reading);
-    if (!reading_->Open(v1::OpenRequest::READ_ONLY).ok()) reading_.reset();
   }
   return &*info_;
 }
@@ -120,7 +126,7 @@ absl::StatusOr<const ImportLog*> Run::Worked() {
 
 std::string Run::LastWords() {
   std::vector<std::string> words;
-  for (Launched* launched : {reading_.get(), writing_.get()}) {
+  for (Launched* launched : {bare_.get(), reading_.get(), writing_.get()}) {
     if (launched == nullptr) continue;
     if (std::string last = launched->LastWords(); !last.empty()) words.push_back(std::move(last));
   }

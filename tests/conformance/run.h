@@ -26,6 +26,8 @@ class Run {
 
   // A new process, nothing opened. The status says why there is none; a check that needs one is skipped with it.
   absl::StatusOr<std::unique_ptr<Launched>> Fresh() const;
+  // The lane's own process in which nothing is open; for calls that change nothing.
+  absl::StatusOr<Launched*> Bare();
   absl::StatusOr<std::unique_ptr<Launched>> FreshOpen(connector::v1::OpenRequest::Mode mode,
                                                       const std::string& proxy = "") const;
   // The lane's own process with kSystem open: READ_ONLY, or READ_WRITE where the suite may write to a target.
@@ -42,6 +44,9 @@ class Run {
   // The same, or a status that says which check failed: for checks that need an import that worked.
   absl::StatusOr<const ImportLog*> Worked();
 
+  // What a check leaves for the next ones of its file.
+  std::shared_ptr<void> kept;
+
   // The last lines of the lane's processes, for a failed check.
   std::string LastWords();
 
@@ -49,7 +54,7 @@ class Run {
   absl::StatusOr<Launched*> Shared(std::unique_ptr<Launched>* process, connector::v1::OpenRequest::Mode mode);
 
   const Subject& subject_;
-  std::unique_ptr<Launched> reading_, writing_;
+  std::unique_ptr<Launched> bare_, reading_, writing_;
   std::optional<connector::v1::GetInfoReply> info_;
   std::optional<connector::v1::GetSchemaReply> schema_;
   std::optional<ImportLog> whole_;

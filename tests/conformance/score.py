@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 """Tests the suite: the faulty connector breaks one promise at a time, and exactly the check of that promise must fail.
 
-  score.py CONNECTOR-CHECK FAULTY-CONNECTOR [--jobs N] [ID...]
+  score.py CONNECTOR-CHECK FAULTY-CONNECTOR [--all] [--jobs N] [ID...]
 
-For each MUST check of levels 0 to 6 a package whose program is called faulty-ID, and a system (a table of keys behind a socket) of its own.
+Each fault meets the checks up to its own level; with --all, those of every level. For each MUST check of levels 0 to 6 a package whose program is called faulty-ID, and a system (a table of keys behind a socket) of its own.
 Prints the score, and a line for each check that did not fail, and for each other one that did. A connector without a fault must pass
 everything, and no check may be skipped for want of something that this connector has.
 """
 import argparse
 import concurrent.futures
+import hashlib
 import json
 import os
 import pathlib
@@ -23,9 +24,10 @@ MANIFEST = {"schema": 1, "name": "test.faulty", "version": "1.0.0", "executable"
             "protocol": {"min": 1, "max": 1}}
 TOKEN = "canary-token-8842"
 # What is no fault, but behaviour that this connector otherwise has not: everything passes.
-VARIANTS = ["nothing", "pending-done", "pending-not-done"]
+VARIANTS = ["nothing", "pending-done", "pending-not-done", "rotates"]
 # Skipped when nothing is wrong, each for a reason.
-MAY_SKIP = {"TGT-031": "nothing is pending; the variants are"}
+MAY_SKIP = {"TGT-031": "nothing is pending; in two variants it is", "EVT-002": "nothing rotates; in one variant it does"}
+MUST_PASS = {"pending-done": "TGT-031", "pending-not-done": "TGT-031", "rotates": "EVT-002"}
 
 
 class System(socketserver.ThreadingTCPServer):
@@ -69,13 +71,15 @@ class Requests(socketserver.StreamRequestHandler):
         return "OK\n"
 
 
-def run(check, faulty, fault, scratch):
+def run(check, faulty, fault, level, scratch):
     """The states of all checks with this fault, by id."""
     directory = pathlib.Path(scratch) / fault
     directory.mkdir()
     manifest = dict(MANIFEST, executable=f"faulty-{fault}")
     if fault == "PKG-002":
         manifest["kinds"] = ["source"]
+    manifest["files"] = {"NOTES": {"size": 5, "sha256": hashlib.sha256(b"notes").hexdigest()}}
+    (directory / "NOTES").write_text("other" if fault == "PKG-007" else "notes")
     if fault == "PKG-003":
         (directory / "test.conf").write_text(f"token = {TOKEN}\n")
     (directory / "manifest.json").write_text(json.dumps(manifest))
@@ -96,7 +100,7 @@ check:
         # The configuration lies outside the package, or the package would hold its secret.
         config = config.rename(pathlib.Path(scratch) / f"{fault}.yaml")
         out = pathlib.Path(scratch) / f"{fault}.json"
-        done = subprocess.run([check, directory, "--config", config, "--must", "--patience", "8", "--silence", "1.5", "--json", out],
+        done = subprocess.run([check, directory, "--config", config, "--must", "--level", str(level), "--patience", "8", "--silence", "1.5", "--json", out],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240)
         system.shutdown()
     if not out.exists():
@@ -113,8 +117,8 @@ def judge(fault, results, said):
     if fault in VARIANTS:
         if fault == "nothing":
             problems += [f"{fault}: skipped {name}: {one['why']}" for name, one in results.items() if one["state"] == "skipped" and name not in MAY_SKIP]
-        if fault.startswith("pending") and results["TGT-031"]["state"] != "passed":
-            problems.append(f"{fault}: TGT-031 is {results['TGT-031']['state']}: {results['TGT-031']['why']}")
+        if fault in MUST_PASS and results[MUST_PASS[fault]]["state"] != "passed":
+            problems.append(f"{fault}: {MUST_PASS[fault]} is {results[MUST_PASS[fault]]['state']}: {results[MUST_PASS[fault]]['why']}")
     elif fault not in failed:
         problems.append(f"{fault}: was not found: {results[fault]['state']}: {results[fault]['why']}")
     return problems
@@ -124,16 +128,18 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("check")
     parser.add_argument("faulty")
+    parser.add_argument("--all", action="store_true")
     parser.add_argument("--jobs", type=int, default=6)
     parser.add_argument("ids", nargs="*")
     arguments = parser.parse_args()
     listed = subprocess.run([arguments.check, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
-    faults = [line.split()[1] for line in listed if line.split()[2] == "MUST" and line[0] in "0123456"]
+    levels = {line.split()[1]: line[0] for line in listed if line.split()[2] == "MUST" and line[0] in "0123456"}
+    faults = list(levels)
     chosen = arguments.ids or VARIANTS + faults
     scratch = tempfile.mkdtemp(prefix="sluice-score-")
     try:
         with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-            done = list(pool.map(lambda fault: run(arguments.check, arguments.faulty, fault, scratch), chosen))
+            done = list(pool.map(lambda fault: run(arguments.check, arguments.faulty, fault, 6 if arguments.all else levels.get(fault, 6), scratch), chosen))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     problems = {fault: judge(fault, results, said) for fault, results, said in done}

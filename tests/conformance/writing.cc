@@ -127,6 +127,8 @@ absl::StatusOr<const v1::ObjectClass*> Bench::Relation() {
   return absl::FailedPreconditionError("it has no grantable relation to a class with CREATE and DELETE");
 }
 
+std::string Bench::Unique() { return absl::StrCat(NextNumber()); }
+
 v1::Value Bench::Filled(const v1::Value& value) {
   v1::Value filled = value;
   ReplaceInTexts(&filled, "{prefix}", run_->config().prefix);

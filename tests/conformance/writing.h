@@ -51,6 +51,7 @@ class Bench {
   connector::v1::Operation Make(connector::v1::Action action, const std::string& object_class, const std::string& id);
   connector::v1::Operation Grant(const connector::v1::ObjectClass& relation, bool grant, const std::string& account,
                                  const std::string& group);
+  std::string Unique();  // A text of nine digits that nothing else has.
   // Creates one with Writing(); the status names TGT-002.
   absl::StatusOr<std::string> New(const connector::v1::ObjectClass& c);
   // What was made beside it, to be removed in the end.

@@ -102,7 +102,11 @@ ObjectClass MembershipFrame() {
 }
 
 ObjectClass ContainerFrame() {
-  return ObjectClass::Other(kContainer).LabelledBy("ou").Text("ou").Text(kParent).Text("description");
+  return ObjectClass::Other(kContainer)
+      .LabelledBy("ou")
+      .With(Attribute::Text("ou").Multi())  // As the directory's schema has it.
+      .Text(kParent)
+      .Text("description");
 }
 
 ObjectClass PrincipalFrame() {

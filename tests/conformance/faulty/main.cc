@@ -39,9 +39,19 @@ class PluginService final : public v1::Plugin::Service {
   grpc::Status Events(grpc::ServerContext* context,
                       grpc::ServerReaderWriter<v1::Event, v1::EventAck>* stream) override {
     if (Is("EVT-001")) return grpc::Status::OK;
-    v1::EventAck ack;
-    while (!context->IsCancelled() && stream->Read(&ack)) {
+    static std::atomic<bool> is_settled{false};
+    if ((Is("rotates") || Is("EVT-002")) && !is_settled) {
+      v1::Event event;
+      event.set_id("e1");
+      event.mutable_secret_rotated()->set_system("checked");
+      event.mutable_secret_rotated()->set_name("token");
+      event.mutable_secret_rotated()->set_value("fresh-token-5519");
+      event.mutable_secret_rotated()->set_replaces_version(1);
+      stream->Write(event);
+      if (Is("EVT-002")) is_settled = true;
     }
+    v1::EventAck ack;
+    while (!context->IsCancelled() && stream->Read(&ack)) is_settled = is_settled || ack.event_id() == "e1";
     return grpc::Status::OK;
   }
   grpc::Status Drain(grpc::ServerContext*, const v1::DrainRequest*, v1::DrainReply*) override {
@@ -162,7 +172,10 @@ class ConfigurationService final : public v1::Configuration::Service {
 
 v1::BootstrapReply Answer(const v1::BootstrapRequest& request) {
   v1::BootstrapReply reply;
-  const bool is_odd = request.transports_size() > 1 || !v1::LogLevel_IsValid(request.log_level());
+  const bool is_odd =
+      std::any_of(request.transports().begin(), request.transports().end(),
+                  [](const v1::Transport& t) { return t.kind_case() == v1::Transport::KIND_NOT_SET; }) ||
+      !v1::LogLevel_IsValid(request.log_level());
   if (request.min_protocol() > 1 && !Is("BOOT-002")) {
     reply.mutable_refused()->set_reason("this connector speaks protocol 1");
   } else if (is_odd && Is("BOOT-004")) {

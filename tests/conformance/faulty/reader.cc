@@ -233,18 +233,19 @@ bool Matches(const Object& object, const v1::ReadRequest::Key& key) {
 grpc::Status ReaderService::Import(grpc::ServerContext* context, const v1::ImportRequest* request, Writer* out) {
   State& state = Shared();
   if (state.is_draining && !Is("BOOT-012")) return Fail(v1::REASON_UNAVAILABLE, "FTY-0002", "it is stopping");
-  if (Is("ERR-004") && state.is_dirty) return Fail(v1::REASON_INVALID, "FTY-0108", "an import is under way");
   if (Is("ERR-005") && HasUnknownFields(*request)) return Fail(v1::REASON_INVALID, "FTY-0109", "an unknown field");
   System system;
   if (const grpc::Status status = Find(request->system(), &system); !status.ok()) return status;
   Plan plan;
   if (const grpc::Status status = MakePlan(*request, &plan); !status.ok()) return status;
+  if (Is("ERR-004") && state.is_dirty.exchange(true))
+    return Fail(v1::REASON_INVALID, "FTY-0108", "an import is under way");
   ++state.imports;
   ImportCall call(context, system, std::move(plan), out);
   const grpc::Status status = call.Run();
   // An import is under way for a moment longer, so that what comes in its middle comes in its middle.
   for (int i = 0; i < 20 && request->classes().empty() && !context->IsCancelled(); ++i) usleep(1000);
-  if (context->IsCancelled()) state.is_dirty = true;
+  if (!context->IsCancelled()) state.is_dirty = false;
   --state.imports;
   return status;
 }

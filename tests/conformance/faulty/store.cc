@@ -75,7 +75,7 @@ Reached Store::Ask(const std::string& line, std::string* answer) const {
   address.sin_port = htons(static_cast<uint16_t>(atoi(address_.c_str() + colon + 1)));
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const bool is_write = line.rfind("SCAN", 0) != 0;
-  const int timeout = is_write && Is("FLT-005") ? 60000 : timeout_ms_;
+  const int timeout = Is("FLT-005") ? 60000 : timeout_ms_;
   const timeval limit{timeout / 1000, (timeout % 1000) * 1000};
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   const std::string text = line + "\n";
@@ -242,7 +242,11 @@ Reached List(const Store& store, const std::string& object_class, const std::str
     }
     if (object_class == "person" && Is("SRC-021")) object.values["number"].set_integer(7);
     if (object_class == "contract" && Is("SRC-025")) object.values["person"].mutable_empty();
-    if (object_class == "account") object.values["etag"].set_text(value.value("etag", "0"));
+    if (object_class != "account") continue;
+    const std::string etag = value.value("etag", "0");
+    object.values["etag"].set_text(etag);
+    if (Is("TGT-002") && etag == "1") object.values["number"].set_text("something else");
+    if (Is("TGT-004") && etag != "1") object.values["display_name"].set_text("something else");
   }
   return Reached::kYes;
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "host/app/schemas.h"
 #include "host/audit/chain.h"
+#include "host/base/crash_point.h"
 #include "host/base/log.h"
 #include "host/base/status.h"
 #include "host/config/diff.h"
@@ -24,6 +25,7 @@ constexpr int kThreads = 16;
 constexpr absl::Duration kLeastHealth = absl::Milliseconds(250);
 constexpr absl::Duration kStopPatience = absl::Seconds(10);  // For what is under way in the targets.
 constexpr absl::Duration kSealEvery = absl::Minutes(1);
+constexpr absl::Duration kKeepAgain = absl::Seconds(5);  // A secret that could not be stored.
 
 std::string HostId() {
   char name[256] = {};
@@ -68,7 +70,11 @@ absl::Status App::Build() {
   const absl::Duration health = std::max(options_.hang_limit / 6, kLeastHealth);
   router_options.supervisor.health_every = router_options.supervisor.health_deadline = health;
   router_options.supervisor.work_root = absl::StrCat(options_.state_directory, "/work");
-  router_ = std::make_unique<plugin::Router>(std::move(router_options), clock_.get());
+  router_ = std::make_unique<plugin::Router>(
+      std::move(router_options), clock_.get(),
+      [this](const plugin::SecretRotation& rotation, plugin::Supervisor::Stored stored) {
+        pool_->Run([this, rotation, stored = std::move(stored)] { KeepSecret(rotation, stored); });
+      });
   packages_ = std::make_unique<app::Packages>(router_.get());
   pool_ = std::make_unique<base::Pool>(kThreads);
   RETURN_IF_ERROR(LoadRunning());
@@ -89,6 +95,7 @@ absl::Status App::Build() {
 }
 
 App::~App() {
+  ending_.Notify();
   server_.reset();
   timers_.reset();
   if (engine_ != nullptr) engine_->Stop(kStopPatience);
@@ -138,6 +145,8 @@ absl::Status App::LoadRunning() {
 
 absl::Status App::OpenKeys(const core::Configuration& configuration) {
   ASSIGN_OR_RETURN(vault_, Vault::Open(configuration.secrets_key));
+  rotated_ = std::make_unique<secrets::RotatedSecrets>(absl::StrCat(options_.state_directory, "/rotated-secrets"),
+                                                       vault_->sealed());
   if (configuration.seal_key.kind == core::SecretReference::Kind::kFile) {
     ASSIGN_OR_RETURN(seal_key_, audit::SealKey::LoadOrCreate(configuration.seal_key.target));
     return absl::OkStatus();
@@ -145,6 +154,43 @@ absl::Status App::OpenKeys(const core::Configuration& configuration) {
   ASSIGN_OR_RETURN(const secrets::SecretString pem, secrets::Resolve(configuration.seal_key));
   ASSIGN_OR_RETURN(seal_key_, audit::SealKey::FromPem(pem.Reveal()));
   return absl::OkStatus();
+}
+
+void App::KeepSecret(const plugin::SecretRotation& rotation, const plugin::Supervisor::Stored& stored) {
+  base::CrashPoints::Pass(base::CrashPoint::kSecretIsTold);
+  const auto keep = [&] {
+    return rotated_->Keep(rotation.system, rotation.name, secrets::SecretString(rotation.value),
+                          rotation.replaces_version);
+  };
+  absl::StatusOr<secrets::RotatedSecret> kept = keep();
+  while (!kept.ok() && !absl::IsFailedPrecondition(kept.status())) {  // Without it we are locked out: nobody gives up.
+    base::LogError(
+        "a new secret from a system cannot be stored; it is tried again",
+        {{"system", rotation.system}, {"secret", rotation.name}, {"error", std::string(kept.status().message())}});
+    if (ending_.WaitForNotificationWithTimeout(kKeepAgain)) return;
+    kept = keep();
+  }
+  if (!kept.ok()) {
+    base::LogWarning(
+        "a new secret from a system was not kept",
+        {{"system", rotation.system}, {"secret", rotation.name}, {"why", std::string(kept.status().message())}});
+    return stored(std::nullopt);
+  }
+  base::CrashPoints::Pass(base::CrashPoint::kSecretIsKept);
+  store::Commit commit;
+  audit::Entry entry;
+  entry.time = clock_->Now();
+  entry.actor = "host";
+  entry.action = "secret.rotated";
+  entry.facts = {{"system", rotation.system}, {"secret", rotation.name}};
+  commit.audit.push_back(std::move(entry));
+  if (absl::Status status = store_->Write(commit); !status.ok()) {
+    base::LogError("the rotation of a secret is not in the audit log",
+                   {{"system", rotation.system}, {"error", std::string(status.message())}});
+  }
+  base::LogInfo("a system gave a new secret, and it was stored",
+                {{"system", rotation.system}, {"secret", rotation.name}});
+  stored(plugin::SystemConfig::SecretHistory{kept->version, std::string(kept->previous.Reveal())});
 }
 
 std::shared_ptr<const core::Configuration> App::Running() const {
@@ -155,7 +201,7 @@ std::shared_ptr<const core::Configuration> App::Running() const {
 absl::Status App::Reconfigure(const core::Configuration& configuration) {
   std::map<std::string, std::vector<std::string>> texts;
   ASSIGN_OR_RETURN(const core::State state, store_->LoadState(&texts));
-  ASSIGN_OR_RETURN(std::vector<plugin::SystemConfig> systems, SystemConfigs(configuration, state));
+  ASSIGN_OR_RETURN(std::vector<plugin::SystemConfig> systems, SystemConfigs(configuration, state, rotated_.get()));
   return router_->Reconfigure(std::move(systems));
 }
 

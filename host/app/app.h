@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "host/api/server.h"
 #include "host/app/packages.h"
 #include "host/app/sealer.h"
@@ -21,6 +22,7 @@
 #include "host/base/pool.h"
 #include "host/engine/engine.h"
 #include "host/plugin/router.h"
+#include "host/secrets/rotated.h"
 #include "host/store/store.h"
 
 namespace sluice::app {
@@ -64,11 +66,14 @@ class App final : public api::Administration {
   std::shared_ptr<const core::Configuration> Running() const;
   absl::Status Reconfigure(const core::Configuration& configuration);
   std::string PluginName(const std::string& system);
+  // Keeps a secret that a system gave us, tries until it is on disk, and only then says so.
+  void KeepSecret(const plugin::SecretRotation& rotation, const plugin::Supervisor::Stored& stored);
   void SealSometimes(base::Executor* timers, base::Pool* pool, absl::Duration after);
 
   const Options options_;
   mutable absl::Mutex mutex_;
   std::shared_ptr<const core::Configuration> running_ ABSL_GUARDED_BY(mutex_);
+  absl::Notification ending_;
   absl::Mutex applying_;  // One change of configuration at a time.
 
   std::unique_ptr<base::Clock> clock_;
@@ -76,6 +81,7 @@ class App final : public api::Administration {
   std::unique_ptr<plugin::Router> router_;
   std::unique_ptr<app::Packages> packages_;
   std::unique_ptr<Vault> vault_;
+  std::unique_ptr<secrets::RotatedSecrets> rotated_;
   std::shared_ptr<const audit::SealKey> seal_key_;
   std::unique_ptr<base::Pool> pool_;
   std::unique_ptr<Sealer> sealer_;

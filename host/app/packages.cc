@@ -59,7 +59,8 @@ absl::StatusOr<config::PackageInfo> Packages::Describe(const config::InstalledPa
 }
 
 absl::StatusOr<std::vector<plugin::SystemConfig>> SystemConfigs(const core::Configuration& configuration,
-                                                                const core::State& state) {
+                                                                const core::State& state,
+                                                                secrets::RotatedSecrets* rotated) {
   std::vector<plugin::SystemConfig> configs;
   for (const auto& [name, spec] : configuration.systems) {
     plugin::SystemConfig config;
@@ -73,7 +74,17 @@ absl::StatusOr<std::vector<plugin::SystemConfig>> SystemConfigs(const core::Conf
         return base::Annotate(resolved.status(),
                               absl::StrCat(reference.position.ToString(), ": secret \"", secret, "\""));
       }
-      config.secrets[secret] = std::string(resolved->Reveal());
+      if (rotated == nullptr) {
+        config.secrets[secret] = std::string(resolved->Reveal());
+        continue;
+      }
+      absl::StatusOr<secrets::RotatedSecret> current = rotated->Resolve(name, secret, *resolved);
+      if (!current.ok()) {
+        return base::Annotate(current.status(),
+                              absl::StrCat(reference.position.ToString(), ": secret \"", secret, "\""));
+      }
+      config.secrets[secret] = std::string(current->value.Reveal());
+      config.secret_history[secret] = {current->version, std::string(current->previous.Reveal())};
     }
     auto activation = state.activations.find(name);
     const bool is_written = !spec.is_source && activation != state.activations.end() &&

@@ -11,6 +11,7 @@
 #include "host/core/configuration.h"
 #include "host/core/state.h"
 #include "host/plugin/router.h"
+#include "host/secrets/rotated.h"
 
 namespace sluice::app {
 
@@ -27,7 +28,8 @@ class Packages final : public config::Packages {
 // Every system as the plugin layer opens it, secrets resolved. A target that only observes is opened without the right
 // to write.
 absl::StatusOr<std::vector<plugin::SystemConfig>> SystemConfigs(const core::Configuration& configuration,
-                                                                const core::State& state);
+                                                                const core::State& state,
+                                                                secrets::RotatedSecrets* rotated = nullptr);
 
 }  // namespace sluice::app
 

@@ -20,6 +20,8 @@ class Vault final : public engine::Vault {
   absl::StatusOr<std::string> Seal(const std::string& id, const std::string& secret) override;
   absl::StatusOr<std::string> Open(const std::string& id, const std::string& sealed) override;
 
+  const std::shared_ptr<const secrets::Vault>& sealed() const { return vault_; }
+
  private:
   explicit Vault(std::shared_ptr<const secrets::Vault> vault) : vault_(std::move(vault)) {}
   const std::shared_ptr<const secrets::Vault> vault_;

@@ -2,7 +2,8 @@
 //
 // A host that runs in production passes them and nothing happens: one load of a null pointer. No flag, variable, file
 // or call of the host sets it; only testing/crash_hook.h can, which no program of the host is linked with. Every point
-// of the list is reached, and survived, in tests/integration/crash_points_test.cc. Any thread.
+// of the list is reached, and survived, in tests/integration/crash_points_test.cc, and those of secrets in
+// rotation_test.cc beside it. Any thread.
 #ifndef SLUICE_HOST_BASE_CRASH_POINT_H_
 #define SLUICE_HOST_BASE_CRASH_POINT_H_
 
@@ -36,6 +37,8 @@ namespace sluice::base {
   POINT(kCredentialIsSent, "credential-is-sent", false)                  \
   POINT(kRunEnds, "run-ends", true)                                      \
   POINT(kRunHasEnded, "run-has-ended", false)                            \
+  POINT(kSecretIsTold, "secret-is-told", false)                          \
+  POINT(kSecretIsKept, "secret-is-kept", false)                          \
   POINT(kInTransaction, "in-transaction", false)                         \
   POINT(kTransactionIsWritten, "transaction-is-written", false)          \
   POINT(kTransactionIsCommitted, "transaction-is-committed", false)

@@ -97,20 +97,38 @@ absl::StatusOr<std::string> ReadPrivateFile(const std::string& path) {
   return result;
 }
 
-absl::Status CreatePrivateFile(const std::string& path, absl::string_view contents) {
-  // A name of its own beside the file, then link(): it appears whole, and never replaces another.
-  const std::string draft = absl::StrCat(path, ".new.", getpid());
+namespace {
+
+// Writes a name of its own beside the file; 0, or the error.
+int WriteDraft(const std::string& draft, absl::string_view contents) {
   unlink(draft.c_str());
-  int error = 0;
-  {
-    const Closer fd{open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
-    if (fd.fd < 0) return FileError(absl::StatusCode::kUnavailable, path, "cannot be made", errno);
-    if (!WriteAll(fd.fd, contents)) error = errno;
-  }
+  const Closer fd{open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
+  if (fd.fd < 0) return errno;
+  return WriteAll(fd.fd, contents) ? 0 : errno;
+}
+
+}  // namespace
+
+absl::Status CreatePrivateFile(const std::string& path, absl::string_view contents) {
+  // link(): it appears whole, and never replaces another.
+  const std::string draft = absl::StrCat(path, ".new.", getpid());
+  int error = WriteDraft(draft, contents);
   if (error == 0 && link(draft.c_str(), path.c_str()) != 0) error = errno;
   unlink(draft.c_str());
   if (error == EEXIST) return absl::AlreadyExistsError(absl::StrCat(path, " is there already"));
   if (error != 0) return FileError(absl::StatusCode::kUnavailable, path, "cannot be made", error);
+  SyncFolderOf(path);
+  return absl::OkStatus();
+}
+
+absl::Status ReplacePrivateFile(const std::string& path, absl::string_view contents) {
+  const std::string draft = absl::StrCat(path, ".new.", getpid());
+  int error = WriteDraft(draft, contents);
+  if (error == 0 && rename(draft.c_str(), path.c_str()) != 0) error = errno;
+  if (error != 0) {
+    unlink(draft.c_str());
+    return FileError(absl::StatusCode::kUnavailable, path, "cannot be written", error);
+  }
   SyncFolderOf(path);
   return absl::OkStatus();
 }

@@ -23,6 +23,9 @@ absl::StatusOr<std::string> ReadPrivateFile(const std::string& path);
 // UNAVAILABLE when it cannot be written.
 absl::Status CreatePrivateFile(const std::string& path, absl::string_view contents);
 
+// The same, in the place of the one that may be there: after a crash it is the old one or the new one, whole.
+absl::Status ReplacePrivateFile(const std::string& path, absl::string_view contents);
+
 }  // namespace sluice::base
 
 #endif  // SLUICE_HOST_BASE_PRIVATE_FILE_H_

@@ -119,15 +119,16 @@ struct TargetResult {
   std::vector<Change> changes;
   std::string precondition;
   std::string private_state;
+  std::string waiting_for;  // With kPending: one line for an operator.
 };
 
 struct Verdict {
   enum class State { kUnknown, kDone, kNotDone, kTooEarly, kPending };
   std::string operation_id;
   State state = State::kUnknown;
-  TargetResult result;  // With kDone.
+  TargetResult result;  // With kDone; with kPending what is new.
   absl::Duration retry_after = absl::ZeroDuration();
-  Failure failure;
+  Failure failure;  // With kUnknown why; with kNotDone, when it has a reason: the target ended it so.
 };
 
 // What a class of objects is and can be told (contract: ObjectClass).
@@ -233,6 +234,10 @@ class Connector {
   virtual std::unique_ptr<ApplyStream> Apply(const std::string& run_id, std::shared_ptr<ApplySink> sink) = 0;
   virtual void Verify(std::vector<TargetOperation> operations,
                       std::function<void(absl::StatusOr<std::vector<Verdict>>)> done) = 0;
+  // Which of these values are in use in a domain of uniqueness, as far as the target tells; kUnsupported from a
+  // connector that cannot tell.
+  virtual void FindTaken(const std::string& unique_in, std::vector<core::Value> values,
+                         std::function<void(absl::StatusOr<std::vector<Taken>>)> done) = 0;
   // Stops an import or a stream of this system that is under way, if any.
   virtual void Cancel() = 0;
 };

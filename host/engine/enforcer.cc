@@ -127,10 +127,16 @@ void Enforcer::LaunchOpen(const std::shared_ptr<Job>& job, std::vector<store::Op
 }
 
 void Enforcer::LaunchPlan(const std::shared_ptr<Job>& job, Work work) {
+  std::set<std::string> refused;
+  {
+    absl::MutexLock lock(&job->mutex);
+    for (const auto& [system, counts] : job->counts) refused.insert(counts.refused.begin(), counts.refused.end());
+  }
   std::map<std::string, SystemEnforcement::Work> by_system;
   for (core::PlannedOperation& operation : work.plan.operations) {
     switch (operation.status) {
       case core::OperationStatus::kReady: {
+        if (refused.contains(operation.id)) break;
         SystemEnforcement::Work& one = by_system[operation.system];
         one.system = operation.system;
         one.plan = work.plan.hash;

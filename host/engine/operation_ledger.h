@@ -7,6 +7,7 @@
 #ifndef SLUICE_HOST_ENGINE_OPERATION_LEDGER_H_
 #define SLUICE_HOST_ENGINE_OPERATION_LEDGER_H_
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,7 +29,8 @@ namespace sluice::engine {
 // What became of the operations of one system.
 struct EnforcementCounts {
   int64_t adopted = 0, applied = 0, no_change = 0, failed = 0, in_doubt = 0, pending = 0, not_sent = 0;
-  std::string error;  // Why the system was left alone; empty: it was not.
+  std::string error;                   // Why the system was left alone; empty: it was not.
+  std::set<std::string> refused = {};  // What was pending and the target ended badly, by id: not again in this run.
 
   int64_t Settled() const { return adopted + applied + no_change + failed + in_doubt + pending; }
   void Add(const EnforcementCounts& other);  // But for `error`.
@@ -53,6 +55,14 @@ class OperationLedger {
   // when somebody else has reserved one of the names meanwhile. What cannot be sent (every candidate is taken, its
   // object is not there) has its outcome in it.
   Ahead WriteAhead(std::vector<store::Operation> batch);
+  // Names that the next `count` operations would get, as far as nobody has looked for them in the target yet.
+  struct NamesToAsk {
+    std::string domain;
+    std::vector<std::string> names;  // Empty: there are none.
+  };
+  NamesToAsk UnaskedNames(const std::deque<store::Operation>& next, size_t count) const;
+  // What the target says of them; with a status that it cannot tell, the domain is asked for no more.
+  void Learn(const NamesToAsk& asked, const absl::StatusOr<std::vector<Taken>>& taken);
   // Not sent after all: to be written ahead once more.
   std::vector<store::Operation> TakeBack(const std::vector<std::string>& ids);
 
@@ -125,6 +135,8 @@ class OperationLedger {
 
   Prepared Prepare(store::Operation stored);
   std::optional<Failure> ChooseNames(Prepared& prepared);
+  // The first candidate that nobody else has; empty: all are taken.
+  std::string FreeName(const core::PlannedOperation& planned, const core::LateName& late) const;
   absl::Status MakeSecrets(Prepared& prepared);
   absl::Status WriteSent(std::vector<Prepared>& batch, std::vector<TargetOperation>& out);
   // `written`: so many of `batch` are.
@@ -133,6 +145,7 @@ class OperationLedger {
   void ReleaseNames(const store::Operation& stored, store::Commit& commit) const;
 
   void SettleOne(const store::Operation& stored, const TargetResult& result, Change& change);
+  static void TakePending(store::Operation& stored, const TargetResult& result);
   void SettleSuccess(store::Operation stored, const TargetResult& result, Change& change);
   void SettleFailure(store::Operation stored, const TargetResult& result, Change& change);
   void Fail(store::Operation stored, const TargetResult& result, Change& change);
@@ -161,7 +174,10 @@ class OperationLedger {
   std::optional<Change> pending_;                                            // Refused by the store.
   std::vector<store::Operation> again_;                                      // To be taken.
   absl::Duration wait_ = absl::ZeroDuration();
-  std::set<std::string> taken_;                 // Domain and name that the target, or another holder, has.
+  std::set<std::string> taken_;  // Domain and name that the target, or another holder, has.
+  std::map<std::string, std::string>
+      holders_;                  // Of those that the target was asked for: the object that has it, or "".
+  std::set<std::string> asked_;  // Domain and name; a domain alone: it cannot tell.
   std::map<std::string, std::string> claimed_;  // Domain and name -> id of the operation that has it in this run.
   std::set<std::string> held_before_;           // Domain, name and holder that were in the ledger before.
 };

@@ -54,6 +54,7 @@ void EnforcementCounts::Add(const EnforcementCounts& other) {
   in_doubt += other.in_doubt;
   pending += other.pending;
   not_sent += other.not_sent;
+  refused.insert(other.refused.begin(), other.refused.end());
 }
 
 absl::Status OperationLedger::Write(Change change) {
@@ -158,8 +159,12 @@ void OperationLedger::SettleOne(const store::Operation& stored, const TargetResu
       return SettleSuccess(stored, result, change);
     case Outcome::kPending: {
       store::Operation pending = stored;
-      pending.state = State::kPending;
+      TakePending(pending, result);
       ++change.counts.pending;
+      if (!result.waiting_for.empty()) {
+        change.warnings.push_back(absl::StrCat(system_, ": operation ", pending.planned.id.substr(0, 8), " waits for ",
+                                               result.waiting_for, "; it is verified at each run"));
+      }
       return End(std::move(pending), result, "pending", change);
     }
     case Outcome::kInDoubt: {
@@ -179,6 +184,14 @@ void OperationLedger::SettleOne(const store::Operation& stored, const TargetResu
       }
       return SettleFailure(stored, result, change);
   }
+}
+
+// What the target said of an operation that it is still at.
+void OperationLedger::TakePending(store::Operation& stored, const TargetResult& result) {
+  stored.state = State::kPending;
+  if (!result.object_id.empty()) stored.object_id = result.object_id;
+  if (!result.private_state.empty()) stored.private_state = result.private_state;
+  if (!result.waiting_for.empty()) stored.error = absl::StrCat("waits for ", result.waiting_for);
 }
 
 void OperationLedger::SettleSuccess(store::Operation stored, const TargetResult& result, Change& change) {
@@ -213,6 +226,7 @@ void OperationLedger::SettleSuccess(store::Operation stored, const TargetResult&
       change.commit.secrets.push_back(std::move(sealed));
     }
   }
+  if (stored.state == State::kPending) stored.error.clear();  // What it waited for.
   stored.state = State::kDone;
   change.succeeded.push_back(stored.planned.id);
   ++(result.outcome == Outcome::kApplied ? change.counts.applied : change.counts.no_change);
@@ -334,7 +348,10 @@ std::vector<TargetOperation> OperationLedger::InDoubt(size_t limit) {
     if (operations.size() == limit) break;
     if (stored.state == State::kSent || awaiting_credential_.contains(id)) continue;
     absl::StatusOr<TargetOperation> operation = ToTargetOperation(stored, state_, {});
-    if (!operation.ok()) {  // The account that it speaks of is not known any more: the target is asked by the id alone.
+    if (operation.ok()) {  // What it was told by, while it was pending.
+      if (!stored.object_id.empty()) operation->object_id = stored.object_id;
+      if (!stored.private_state.empty()) operation->private_state = stored.private_state;
+    } else {  // The account that it speaks of is not known any more: the target is asked by the id alone.
       operation = TargetOperation();
       operation->id = id;
       operation->object_class = stored.planned.object_class;
@@ -365,12 +382,23 @@ absl::Status OperationLedger::SettleVerdicts(const std::vector<std::string>& ask
       } else {
         change.found_done[id] = std::move(result);
       }
+    } else if (verdict.state == Verdict::State::kNotDone && verdict.failure.reason != Reason::kUnspecified) {
+      TargetResult refused;  // The target ended it so: an invitation was refused, say.
+      refused.operation_id = id;
+      refused.outcome = Outcome::kFailed;
+      refused.failure = verdict.failure;
+      change.counts.refused.insert(id);
+      Fail(stored, refused, change);
     } else if (verdict.state == Verdict::State::kNotDone) {
       SettleNotDone(stored, sends_again, change);
     } else if (verdict.state == Verdict::State::kTooEarly && ++too_early_[id] < kMostTooEarly) {
       change.wait = std::max({change.wait, verdict.retry_after, absl::Milliseconds(1)});
+    } else if (verdict.state == Verdict::State::kPending) {
+      store::Operation pending = stored;
+      TakePending(pending, verdict.result);
+      LeaveInDoubt(std::move(pending), State::kPending, change);
     } else {
-      LeaveInDoubt(stored, verdict.state == Verdict::State::kPending ? State::kPending : State::kInDoubt, change);
+      LeaveInDoubt(stored, State::kInDoubt, change);
     }
   }
   return Write(std::move(change));

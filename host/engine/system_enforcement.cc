@@ -153,7 +153,7 @@ void SystemEnforcement::Step() {
   while (!is_done_ && !is_store_away_) {
     if (run_->is_stopping() && stop_.empty()) Stop("stopped");
     const bool must_close = is_aborted_ || !unavailable_.empty();
-    if (is_closing_ || is_verifying_ || (is_waiting_ && stop_.empty())) return;
+    if (is_closing_ || is_verifying_ || is_asking_ || (is_waiting_ && stop_.empty())) return;
     if (must_close && stream_ != nullptr) {
       is_closing_ = true;
       return stream_->Close();
@@ -168,6 +168,7 @@ void SystemEnforcement::Step() {
     if (ledger_.has_credentials()) {
       SendCredentials();
     } else if (!queue_.empty() && ledger_.under_way() + std::min(pace_.batch, queue_.size()) <= pace_.most_under_way) {
+      if (AskForNames()) return;
       SendBatch();
     } else {
       if (queue_.empty() && stream_ != nullptr && !has_flushed_) {
@@ -250,6 +251,26 @@ bool SystemEnforcement::OpenStream() {
     return false;
   }
   stream_ = connector->Apply(run_->id(), shared_from_this());
+  return true;
+}
+
+// Whether the target has a name that an import does not show: a deleted object's, another class's.
+bool SystemEnforcement::AskForNames() {
+  OperationLedger::NamesToAsk ask = ledger_.UnaskedNames(queue_, pace_.batch);
+  Connector* connector = ask.names.empty() ? nullptr : context_.connectors->Find(work_.system);
+  if (connector == nullptr) return false;
+  std::vector<core::Value> values;
+  for (const std::string& name : ask.names) values.push_back(core::Value::Text(name));
+  is_asking_ = true;
+  const std::string domain = ask.domain;
+  connector->FindTaken(domain, std::move(values),
+                       [self = shared_from_this(), ask = std::move(ask)](absl::StatusOr<std::vector<Taken>> taken) {
+                         self->strand_->Run([self, ask, taken = std::move(taken)] {
+                           self->is_asking_ = false;
+                           self->ledger_.Learn(ask, taken);
+                           self->Step();
+                         });
+                       });
   return true;
 }
 

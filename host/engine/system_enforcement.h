@@ -60,6 +60,8 @@ class SystemEnforcement final : public ApplySink, public std::enable_shared_from
   bool NextPhase();
   void SetPace();
   bool IsReady(const core::PlannedOperation& operation) const;
+  // True: the answer comes first.
+  bool AskForNames();
   void SendBatch();
   void SendAhead(std::vector<TargetOperation> operations, absl::Time lease_until);
   void SendCredentials();
@@ -106,6 +108,7 @@ class SystemEnforcement final : public ApplySink, public std::enable_shared_from
   bool has_flushed_ = false;
   bool is_closing_ = false;
   bool is_verifying_ = false;
+  bool is_asking_ = false;
   bool is_waiting_ = false;
   absl::Duration wait_until_ = absl::ZeroDuration();  // Monotonic.
   bool is_verified_as_far_as_possible_ = false;

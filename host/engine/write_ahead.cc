@@ -40,22 +40,51 @@ OperationLedger::OperationLedger(const Context& context, const World& world, std
   }
 }
 
+std::string OperationLedger::FreeName(const core::PlannedOperation& planned, const core::LateName& late) const {
+  const auto is_free = [&](const std::string& candidate) {
+    const std::string key = NameKey(late.domain, candidate);
+    const auto claim = claimed_.find(key);
+    if (taken_.contains(key) || (claim != claimed_.end() && claim->second != planned.id)) return false;
+    const auto holder = holders_.find(key);  // What the object itself has is free for it.
+    return holder == holders_.end() || (!holder->second.empty() && holder->second == planned.object_id);
+  };
+  if (!late.expected.empty() && is_free(late.expected)) return late.expected;
+  const auto found = std::find_if(late.candidates.begin(), late.candidates.end(), is_free);
+  return found == late.candidates.end() ? "" : *found;
+}
+
+OperationLedger::NamesToAsk OperationLedger::UnaskedNames(const std::deque<store::Operation>& next,
+                                                          size_t count) const {
+  constexpr size_t kMostAsked = 100;  // The contract's.
+  NamesToAsk ask;
+  std::set<std::string> asks;
+  for (size_t i = 0; i < std::min(count, next.size()); ++i) {
+    for (const core::LateName& late : next[i].planned.names) {
+      if (asked_.contains(late.domain) || (!ask.domain.empty() && late.domain != ask.domain)) continue;
+      const std::string name = FreeName(next[i].planned, late);
+      const std::string key = NameKey(late.domain, name);
+      if (name.empty() || asked_.contains(key) || !asks.insert(key).second) continue;
+      ask.domain = late.domain;
+      ask.names.push_back(name);
+      if (ask.names.size() == kMostAsked) return ask;
+    }
+  }
+  return ask;
+}
+
+void OperationLedger::Learn(const NamesToAsk& asked, const absl::StatusOr<std::vector<Taken>>& taken) {
+  if (!taken.ok()) {  // Without it a name that is in use is refused, and the next one tried.
+    asked_.insert(asked.domain);
+    return;
+  }
+  for (const std::string& name : asked.names) asked_.insert(NameKey(asked.domain, name));
+  for (const Taken& one : *taken) holders_[NameKey(asked.domain, one.value.ToText())] = one.holder.id;
+}
+
 std::optional<Failure> OperationLedger::ChooseNames(Prepared& prepared) {
   store::Operation& stored = prepared.stored;
   for (const core::LateName& late : stored.planned.names) {
-    std::vector<std::string> order;
-    if (!late.expected.empty()) order.push_back(late.expected);
-    for (const std::string& candidate : late.candidates) {
-      if (candidate != late.expected) order.push_back(candidate);
-    }
-    std::string chosen;
-    for (const std::string& candidate : order) {
-      const std::string key = NameKey(late.domain, candidate);
-      auto claim = claimed_.find(key);
-      if (taken_.contains(key) || (claim != claimed_.end() && claim->second != stored.planned.id)) continue;
-      chosen = candidate;
-      break;
-    }
+    const std::string chosen = FreeName(stored.planned, late);
     const std::string holder = HolderOf(stored.planned);
     std::string& name = stored.names[late.attribute];
     if (!name.empty() && NameKey(late.domain, name) != NameKey(late.domain, chosen)) {

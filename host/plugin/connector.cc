@@ -118,6 +118,14 @@ void PluginConnector::Verify(std::vector<engine::TargetOperation> operations,
   });
 }
 
+void PluginConnector::FindTaken(const std::string& unique_in, std::vector<core::Value> values,
+                                std::function<void(absl::StatusOr<std::vector<engine::Taken>>)> done) {
+  auto shared = std::make_shared<std::vector<core::Value>>(std::move(values));
+  Unary<std::vector<engine::Taken>>(std::move(done), [this, unique_in, shared](Session& session, auto answer) {
+    session.FindTaken(system_, unique_in, *shared, limits_.find_taken, answer);
+  });
+}
+
 StreamContext PluginConnector::Context(std::string run_id, base::Executor* executor) {
   StreamContext context;
   context.system = system_;

@@ -26,7 +26,8 @@ struct CallLimits {
   absl::Duration test = absl::Minutes(2);
   absl::Duration schema = absl::Minutes(2);
   absl::Duration verify = absl::Minutes(5);
-  absl::Duration idle = absl::Seconds(35);  // Of a stream: the contract promises a sign of life every 30 s.
+  absl::Duration find_taken = absl::Minutes(1);  // Without an answer a name is tried all the same.
+  absl::Duration idle = absl::Seconds(35);       // Of a stream: the contract promises a sign of life every 30 s.
 };
 
 class PluginConnector final : public engine::Connector {
@@ -43,6 +44,8 @@ class PluginConnector final : public engine::Connector {
                                              std::shared_ptr<engine::ApplySink> sink) override;
   void Verify(std::vector<engine::TargetOperation> operations,
               std::function<void(absl::StatusOr<std::vector<engine::Verdict>>)> done) override;
+  void FindTaken(const std::string& unique_in, std::vector<core::Value> values,
+                 std::function<void(absl::StatusOr<std::vector<engine::Taken>>)> done) override;
   void Cancel() override;
 
   Supervisor& supervisor() { return *supervisor_; }

@@ -246,7 +246,9 @@ v1::OpenRequest OpenToProto(const SystemConfig& config, uint32_t schema_version)
   for (const auto& [name, value] : config.secrets) {
     v1::Secret& secret = (*request.mutable_secrets())[name];
     secret.set_value(value);
-    secret.set_version(1);
+    const auto history = config.secret_history.find(name);
+    secret.set_version(history != config.secret_history.end() ? history->second.version : 1);
+    if (history != config.secret_history.end()) secret.set_previous(history->second.previous);
   }
   request.set_mode(config.mode == SystemConfig::Mode::kReadWrite ? v1::OpenRequest::READ_WRITE
                                                                  : v1::OpenRequest::READ_ONLY);
@@ -373,6 +375,20 @@ v1::Operation OperationToProto(const engine::TargetOperation& operation) {
   return proto;
 }
 
+namespace {
+
+std::string PendingText(const v1::Pending& pending) {
+  std::string text = HarmlessText(pending.waiting_for().empty() ? "the target" : pending.waiting_for(), 300);
+  const int64_t seconds = pending.expires().seconds();
+  if (pending.has_expires() && seconds > kMinSeconds && seconds < kMaxSeconds) {
+    absl::StrAppend(&text, ", until ",
+                    absl::FormatTime("%Y-%m-%d %H:%M UTC", absl::FromUnixSeconds(seconds), absl::UTCTimeZone()));
+  }
+  return text;
+}
+
+}  // namespace
+
 engine::TargetResult ResultFromProto(const v1::OperationResult& result) {
   engine::TargetResult out;
   out.operation_id = result.operation();
@@ -407,6 +423,7 @@ engine::TargetResult ResultFromProto(const v1::OperationResult& result) {
   }
   out.precondition = result.precondition();
   out.private_state = result.private_state();
+  if (result.has_pending()) out.waiting_for = PendingText(result.pending());
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <sstream>
 
@@ -36,6 +37,7 @@ RouterOptions QuickOptions(const std::string& directory) {
   s.health_every = absl::Milliseconds(50);
   s.health_deadline = absl::Milliseconds(200);
   s.backoff = {.first = absl::Milliseconds(10), .most = absl::Milliseconds(20)};
+  s.events_again = absl::Milliseconds(20);
   s.drain_patience = absl::Milliseconds(300);
   s.exit_patience = absl::Milliseconds(200);
   s.term_patience = absl::Milliseconds(200);
@@ -307,20 +309,66 @@ TEST_F(PluginProcessTest, ASecretInTheLogsIsTakenOut) {
   EXPECT_THAT(Status().last_lines, Contains("warning: token is ***"));
 }
 
-TEST_F(PluginProcessTest, ARotatedSecretIsHandedOverAndAcknowledgedWhenStored) {
-  absl::Notification rotated;
-  Make("odd", "rotates", [&](const SecretRotation& rotation, std::function<void()> stored) {
+class RotationTest : public PluginProcessTest {
+ protected:
+  void MakeRotating(const std::string& behaviour, Supervisor::SecretSink sink) {
+    Make("odd", "", std::move(sink));
+    SystemConfig config = Config(behaviour);
+    config.secrets["token"] = "stale";
+    ASSERT_TRUE(router_->Reconfigure({config}).ok());
+    ASSERT_TRUE(Call().ok());
+  }
+  void AwaitLine(const std::string& line) {
+    AwaitStatus(
+        [&](const PluginStatus& s) { return absl::StrJoin(s.last_lines, "\n").find(line) != std::string::npos; });
+  }
+};
+
+TEST_F(RotationTest, ANewSecretIsAcknowledgedWhenStoredAndNotBefore) {
+  absl::Mutex mutex;
+  Supervisor::Stored store;
+  MakeRotating("rotates", [&](const SecretRotation& rotation, Supervisor::Stored stored) {
     EXPECT_EQ(rotation.system, "odd");
     EXPECT_EQ(rotation.name, "token");
     EXPECT_EQ(rotation.value, "fresh");
-    stored();
-    rotated.Notify();
+    EXPECT_EQ(rotation.replaces_version, 1u);
+    absl::MutexLock lock(&mutex);
+    store = std::move(stored);
   });
+  {
+    absl::MutexLock lock(&mutex);
+    mutex.Await(absl::Condition(
+        +[](Supervisor::Stored* s) { return *s != nullptr; }, &store));
+  }
   ASSERT_TRUE(Call().ok());
-  ASSERT_TRUE(rotated.WaitForNotificationWithTimeout(kPatience));
-  AwaitStatus([](const PluginStatus& s) {
-    return absl::StrJoin(s.last_lines, "\n").find("acknowledged e1") != std::string::npos;
+  for (const std::string& line : Status().last_lines) EXPECT_THAT(line, Not(HasSubstr("acknowledged")));
+  store(SystemConfig::SecretHistory{7, "stale"});
+  AwaitLine("acknowledged e1 at opening 1");
+  // The process has it; the next one is opened with it. A change of the configuration that says the same changes
+  // nothing.
+  const int pid = Status().pid;
+  SystemConfig same = Config("rotates");
+  same.secrets["token"] = "fresh";
+  same.secret_history["token"] = {7, "stale"};
+  ASSERT_TRUE(router_->Reconfigure({same}).ok());
+  ASSERT_TRUE(Call().ok());
+  EXPECT_EQ(Status().pid, pid);
+  ASSERT_EQ(kill(pid, SIGKILL), 0);
+  AwaitLine("opened with version 7, one before");
+}
+
+TEST_F(RotationTest, AnEventThatNobodyAcknowledgedComesAgainWhenTheStreamIsOpenedAgain) {
+  std::atomic<int> told = 0;
+  MakeRotating("rotates and breaks", [&](const SecretRotation&, Supervisor::Stored stored) {
+    if (++told == 2) stored(SystemConfig::SecretHistory{7, "stale"});
   });
+  AwaitLine("acknowledged e1 at opening 2");
+  EXPECT_EQ(told, 2);
+}
+
+TEST_F(RotationTest, NobodyRotatesTheSecretOfAnotherSystem) {
+  MakeRotating("rotates another's", [](const SecretRotation&, Supervisor::Stored) { ADD_FAILURE(); });
+  AwaitLine("not understood e1");
 }
 
 TEST_F(PluginProcessTest, TheSchemaOfSettingsIsKnownWithoutASystem) {

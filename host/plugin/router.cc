@@ -45,10 +45,10 @@ absl::Status Router::Reconfigure(std::vector<SystemConfig> configs) {
     if (system.connector == nullptr) {
       auto supervisor = Supervisor::Create(config, package, options_.supervisor, Supervision(), clock_, secrets_);
       system.connector = std::make_unique<PluginConnector>(config.name, supervisor, Supervision(), options_.limits);
-    } else if (!system.is_configured || system.config != config || system.package != package) {
+    } else if (!system.is_configured || system.connector->supervisor().config() != config ||
+               system.package != package) {
       system.connector->supervisor().Reconfigure(config, package);
     }
-    system.config = std::move(config);
     system.package = std::move(package);
     system.is_configured = true;
     system.connector->SetRetired(false);

@@ -67,7 +67,6 @@ class Router final : public engine::Connectors {
 
  private:
   struct System {
-    SystemConfig config;
     absl::StatusOr<Package> package = absl::UnknownError("");
     std::unique_ptr<PluginConnector> connector;
     bool is_configured = true;

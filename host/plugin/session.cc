@@ -117,6 +117,7 @@ struct Session::Wire {
 
   std::shared_ptr<grpc::Channel> channel;
   SessionStubs stubs;
+  std::atomic<bool> can_find_taken{false};
   absl::Mutex mutex;
   std::map<grpc::ClientContext*, bool> calls ABSL_GUARDED_BY(mutex);
   bool is_gone ABSL_GUARDED_BY(mutex) = false;
@@ -151,8 +152,9 @@ void Session::Unary(absl::Duration deadline, Request request, Start start,
 void Session::GetInfo(absl::Duration deadline, std::function<void(absl::StatusOr<PluginInfo>)> done) {
   Unary<v1::GetInfoRequest, v1::GetInfoReply>(
       deadline, {}, [&](auto... arguments) { wire_->stubs.plugin.async()->GetInfo(arguments...); },
-      [done = std::move(done)](absl::Status status, v1::GetInfoReply& info) {
+      [self = shared_from_this(), done = std::move(done)](absl::Status status, v1::GetInfoReply& info) {
         if (!status.ok()) return done(std::move(status));
+        self->wire_->can_find_taken = info.capabilities().find_taken();
         PluginInfo result;
         result.name = info.name();
         result.version = info.version();
@@ -262,6 +264,28 @@ void Session::GetSchema(const std::string& system, absl::Duration deadline,
       });
 }
 
+void Session::FindTaken(const std::string& system, const std::string& unique_in, const std::vector<core::Value>& values,
+                        absl::Duration deadline, std::function<void(absl::StatusOr<std::vector<engine::Taken>>)> done) {
+  if (!wire_->can_find_taken) {
+    engine::Failure failure;
+    failure.reason = engine::Reason::kUnsupported;
+    failure.message = "this connector cannot tell which values are taken";
+    return done(engine::FailureToStatus(failure));
+  }
+  v1::FindTakenRequest request;
+  request.set_system(system);
+  request.set_unique_in(unique_in);
+  for (const core::Value& value : values) *request.add_values() = ValueToProto(value);
+  Unary<v1::FindTakenRequest, v1::FindTakenReply>(
+      deadline, std::move(request), [&](auto... arguments) { wire_->stubs.reader.async()->FindTaken(arguments...); },
+      [done = std::move(done)](absl::Status status, v1::FindTakenReply& reply) {
+        if (!status.ok()) return done(std::move(status));
+        v1::Error error;
+        error.mutable_taken()->Swap(reply.mutable_taken());
+        done(FailureFromProto(error).taken);
+      });
+}
+
 void Session::Verify(const std::string& system, const std::vector<engine::TargetOperation>& operations,
                      absl::Duration deadline, std::function<void(absl::StatusOr<std::vector<engine::Verdict>>)> done) {
   v1::VerifyRequest request;
@@ -303,7 +327,7 @@ namespace {
 class EventCall final : public grpc::ClientBidiReactor<v1::EventAck, v1::Event>,
                         public std::enable_shared_from_this<EventCall> {
  public:
-  using Receive = std::function<void(SecretRotation, std::function<void()>)>;
+  using Receive = std::function<void(SecretRotation, std::function<void(bool)>)>;
   explicit EventCall(Receive receive) : receive_(std::move(receive)) {}
 
   void Start(v1::Plugin::Stub* stub, std::function<void()> over) {
@@ -325,12 +349,13 @@ class EventCall final : public grpc::ClientBidiReactor<v1::EventAck, v1::Event>,
     }
     if (event_.has_secret_rotated()) {
       const v1::SecretRotated& rotated = event_.secret_rotated();
-      receive_(SecretRotation{event_.id(), rotated.system(), rotated.name(), rotated.value()},
-               [weak = weak_from_this(), id = event_.id()] {
-                 if (auto self = weak.lock()) self->Acknowledge(id);
-               });
+      receive_(
+          SecretRotation{event_.id(), rotated.system(), rotated.name(), rotated.value(), rotated.replaces_version()},
+          [weak = weak_from_this(), id = event_.id()](bool is_understood) {
+            if (auto self = weak.lock()) self->Acknowledge(id, is_understood);
+          });
     } else {
-      Acknowledge(event_.id());  // A kind of event that came later than this build.
+      Acknowledge(event_.id(), false);  // A kind of event that came later than this build.
     }
     event_.Clear();
     StartRead(&event_);
@@ -347,14 +372,15 @@ class EventCall final : public grpc::ClientBidiReactor<v1::EventAck, v1::Event>,
   }
 
  private:
-  void Acknowledge(const std::string& id) {
+  void Acknowledge(const std::string& id, bool is_understood) {
     absl::MutexLock lock(&mutex_);
-    unsent_.push_back(id);
+    unsent_.emplace_back(id, is_understood);
     WriteNext();
   }
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (is_writing_ || is_broken_ || unsent_.empty()) return;
-    ack_.set_event_id(unsent_.front());
+    ack_.set_event_id(unsent_.front().first);
+    ack_.set_not_understood(!unsent_.front().second);
     unsent_.pop_front();
     is_writing_ = true;
     StartWrite(&ack_);
@@ -367,19 +393,23 @@ class EventCall final : public grpc::ClientBidiReactor<v1::EventAck, v1::Event>,
   std::shared_ptr<EventCall> self_;
   absl::Mutex mutex_;
   v1::EventAck ack_ ABSL_GUARDED_BY(mutex_);
-  std::deque<std::string> unsent_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::pair<std::string, bool>> unsent_ ABSL_GUARDED_BY(mutex_);  // And whether it was understood.
   bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_broken_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace
 
-void Session::ListenToEvents(std::function<void(SecretRotation, std::function<void()>)> receive) {
+void Session::ListenToEvents(std::function<void(SecretRotation, std::function<void(bool)>)> receive,
+                             std::function<void()> over) {
   auto call = std::make_shared<EventCall>(std::move(receive));
   wire_->Add(call->context(), false);
   // The session does not live by its events: it would never go.
-  call->Start(&wire_->stubs.plugin, [weak = weak_from_this(), context = call->context()] {
-    if (auto self = weak.lock()) self->wire_->Remove(context, grpc::Status::OK);
+  call->Start(&wire_->stubs.plugin, [weak = weak_from_this(), context = call->context(), over = std::move(over)] {
+    auto self = weak.lock();
+    if (self == nullptr) return;
+    self->wire_->Remove(context, grpc::Status::OK);
+    over();
   });
 }
 

@@ -37,8 +37,10 @@ struct ConfigVerdict {
   core::Value::Map migrated;  // Settings of an older schema, brought up to date.
 };
 
+// A secret of ours has another value from now on.
 struct SecretRotation {
   std::string event_id, system, name, value;
+  uint64_t replaces_version = 0;  // 0: whichever there is.
 };
 
 // A stream's surroundings. The executor must live until `ended` has been called.
@@ -71,14 +73,19 @@ class Session : public std::enable_shared_from_this<Session> {
   void Check(absl::Duration deadline, std::function<void(absl::Status)> done);
   // The ids of the operations that were not finished within `patience`.
   void Drain(absl::Duration patience, std::function<void(absl::StatusOr<std::vector<std::string>>)> done);
-  // Listens for secrets that the system gave us, as long as the process lives. `stored` is called by the receiver to
-  // acknowledge.
-  void ListenToEvents(std::function<void(SecretRotation rotation, std::function<void()> stored)> receive);
+  // Listens for secrets that the system gave us. The receiver calls `acknowledge` when it has stored one durably, with
+  // false when it knows nothing of it; an event that it does not acknowledge comes again at the next opening. `over` is
+  // called when the stream has ended, unless the session has.
+  void ListenToEvents(std::function<void(SecretRotation rotation, std::function<void(bool)> acknowledge)> receive,
+                      std::function<void()> over);
 
   void Test(const std::string& system, absl::Duration deadline,
             std::function<void(absl::StatusOr<engine::TestReport>)> done);
   void GetSchema(const std::string& system, absl::Duration deadline,
                  std::function<void(absl::StatusOr<engine::SystemSchema>)> done);
+  // kUnsupported, and no call, when the program said that it cannot.
+  void FindTaken(const std::string& system, const std::string& unique_in, const std::vector<core::Value>& values,
+                 absl::Duration deadline, std::function<void(absl::StatusOr<std::vector<engine::Taken>>)> done);
   void Verify(const std::string& system, const std::vector<engine::TargetOperation>& operations,
               absl::Duration deadline, std::function<void(absl::StatusOr<std::vector<engine::Verdict>>)> done);
   void Import(const engine::ReadPlan& plan, StreamContext context, std::shared_ptr<engine::ImportSink> sink);

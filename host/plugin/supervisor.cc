@@ -61,8 +61,11 @@ class Supervisor::Launch final : public ProcessObserver {
 
   void OnLog(const LogLine& line) override {
     LogLine clean = line;
-    clean.message = WithoutSecrets(std::move(clean.message), secrets_);
-    for (auto& field : clean.fields) field.second = WithoutSecrets(std::move(field.second), secrets_);
+    {
+      absl::MutexLock lock(&mutex_);
+      clean.message = WithoutSecrets(std::move(clean.message), secrets_);
+      for (auto& field : clean.fields) field.second = WithoutSecrets(std::move(field.second), secrets_);
+    }
     const std::string text = clean.ToText();
     lines_->Add(text);
     std::string fields;
@@ -72,6 +75,12 @@ class Supervisor::Launch final : public ProcessObserver {
     } else {
       base::Log(clean.level, clean.message, {{"system", system_}, {"plugin", connector_}, {"fields", fields}});
     }
+  }
+
+  // A secret that came to be after the launch.
+  void AddSecret(const std::string& value) {
+    absl::MutexLock lock(&mutex_);
+    secrets_.push_back(value);
   }
 
   void OnEnd(const ProcessEnd& end) override {
@@ -86,7 +95,8 @@ class Supervisor::Launch final : public ProcessObserver {
   const uint64_t number_;
   const std::shared_ptr<RecentLines> lines_;
   const std::string system_, connector_;
-  const std::vector<std::string> secrets_;
+  absl::Mutex mutex_;
+  std::vector<std::string> secrets_ ABSL_GUARDED_BY(mutex_);
 };
 
 std::shared_ptr<Supervisor> Supervisor::Create(SystemConfig config, absl::StatusOr<Package> package,
@@ -133,7 +143,53 @@ std::vector<std::string> Supervisor::SecretValues() const {
   absl::MutexLock lock(&mutex_);
   std::vector<std::string> values;
   for (const auto& [name, value] : config_.secrets) values.push_back(value);
+  for (const auto& [name, history] : config_.secret_history) {
+    if (!history.previous.empty()) values.push_back(history.previous);
+  }
   return values;
+}
+
+SystemConfig Supervisor::config() const {
+  absl::MutexLock lock(&mutex_);
+  return config_;
+}
+
+void Supervisor::ListenToEvents(uint64_t launch) {
+  if (!IsCurrent(launch) || Status().state != PluginState::kReady) return;
+  const auto weak = weak_from_this();
+  session_->ListenToEvents(
+      [weak, launch, executor = executor_](SecretRotation rotation, std::function<void(bool)> acknowledge) {
+        executor->Run([weak, launch, rotation = std::move(rotation), acknowledge = std::move(acknowledge)] {
+          if (auto self = weak.lock()) self->OnRotation(launch, rotation, acknowledge);
+        });
+      },
+      [weak, launch, executor = executor_, after = options_.events_again] {
+        executor->RunAfter(after, [weak, launch] {
+          if (auto self = weak.lock()) self->ListenToEvents(launch);
+        });
+      });
+}
+
+void Supervisor::OnRotation(uint64_t launch, const SecretRotation& rotation, std::function<void(bool)> acknowledge) {
+  if (!IsCurrent(launch)) return;
+  launch_->AddSecret(rotation.value);
+  const SystemConfig now = config();
+  if (rotation.system != now.name || now.secrets.count(rotation.name) == 0 || !secret_sink_) {
+    base::LogWarning("a plugin told of a new secret that it does not have",
+                     {{"system", now.name}, {"plugin", now.connector}, {"secret", HarmlessText(rotation.name, 100)}});
+    return acknowledge(false);
+  }
+  secret_sink_(rotation, [weak = weak_from_this(), rotation,
+                          acknowledge = std::move(acknowledge)](std::optional<SystemConfig::SecretHistory> history) {
+    auto self = weak.lock();
+    if (self == nullptr) return;
+    if (history.has_value()) {  // The next process of this system is opened with it; this one has it.
+      absl::MutexLock lock(&self->mutex_);
+      self->config_.secrets[rotation.name] = rotation.value;
+      self->config_.secret_history[rotation.name] = *std::move(history);
+    }
+    acknowledge(true);
+  });
 }
 
 void Supervisor::CancelStreams() {
@@ -347,19 +403,19 @@ void Supervisor::Stop(std::function<void()> stopped, bool quickly) {
 }
 
 void Supervisor::Reconfigure(SystemConfig config, absl::StatusOr<Package> package) {
-  executor_->Run([self = shared_from_this(), config = std::move(config), package = std::move(package)] {
+  {
+    absl::MutexLock lock(&mutex_);  // At once: who asks for it now must see what comes.
+    config_ = std::move(config);
+    status_.connector = config_.connector;
+    status_.package = package.ok() ? package->name : "";
+    status_.version = package.ok() ? package->version : "";
+    status_.directory = package.ok() ? package->directory : "";
+  }
+  executor_->Run([self = shared_from_this(), package = std::move(package)] {
     const PluginState state = self->Status().state;
     self->package_ = package;
     self->ends_.clear();
     self->backoff_.Reset();
-    {
-      absl::MutexLock lock(&self->mutex_);
-      self->config_ = config;
-      self->status_.connector = config.connector;
-      self->status_.package = package.ok() ? package->name : "";
-      self->status_.version = package.ok() ? package->version : "";
-      self->status_.directory = package.ok() ? package->directory : "";
-    }
     if (state == PluginState::kStopped) return;
     self->starts_again_ = state != PluginState::kDraining || self->starts_again_;
     self->StopProcess(false);

@@ -15,6 +15,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,7 @@ struct SupervisorOptions {
   absl::Duration drain_patience = absl::Seconds(30);
   absl::Duration exit_patience = absl::Seconds(2);  // After the control descriptor was closed, before SIGTERM.
   absl::Duration term_patience = absl::Seconds(5);  // After SIGTERM, before SIGKILL.
+  absl::Duration events_again = absl::Seconds(1);   // After the stream of events broke.
   size_t log_lines = 50;                            // Kept for `plugin show`.
   std::string work_root;                            // Where each launch gets a directory of its own; empty: none.
 };
@@ -73,8 +75,10 @@ struct PluginStatus {
 class Supervisor : public std::enable_shared_from_this<Supervisor> {
  public:
   using Acquired = std::function<void(absl::StatusOr<std::shared_ptr<Session>>)>;
-  // Stores a secret that a system gave us, then calls `stored`.
-  using SecretSink = std::function<void(const SecretRotation& rotation, std::function<void()> stored)>;
+  // Stores a secret that a system gave us, then calls `stored`, with what the next Open hands over beside the value; or
+  // with nothing, when there is nothing to store (it was stored before, or an operator gave another since).
+  using Stored = std::function<void(std::optional<SystemConfig::SecretHistory> history)>;
+  using SecretSink = std::function<void(const SecretRotation& rotation, Stored stored)>;
 
   static std::shared_ptr<Supervisor> Create(SystemConfig config, absl::StatusOr<Package> package,
                                             SupervisorOptions options, base::Executor* executor,
@@ -97,6 +101,8 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   // Cancels the streams that are under way.
   void CancelStreams();
   std::vector<std::string> SecretValues() const;
+  // What it is opened with next: rotated secrets included.
+  SystemConfig config() const;
 
  private:
   class Launch;
@@ -110,6 +116,8 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   void OnInfo(uint64_t launch, const absl::StatusOr<PluginInfo>& info);
   void OnSchema(uint64_t launch, const absl::StatusOr<ConfigSchema>& schema);
   void OnOpened(uint64_t launch, const absl::Status& status);
+  void ListenToEvents(uint64_t launch);
+  void OnRotation(uint64_t launch, const SecretRotation& rotation, std::function<void(bool)> acknowledge);
   void CheckHealth(uint64_t launch);
   void OnHealth(uint64_t launch, const absl::Status& status);
   void OnEnd(uint64_t launch, const ProcessEnd& end);

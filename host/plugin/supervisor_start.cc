@@ -83,11 +83,7 @@ void Supervisor::OnOpened(uint64_t launch, const absl::Status& status) {
   ready_since_ = base::Executor::Elapsed();
   misses_ = 0;
   SetState(PluginState::kReady, "");
-  if (secret_sink_) {
-    session_->ListenToEvents([sink = secret_sink_](SecretRotation rotation, std::function<void()> stored) {
-      sink(rotation, std::move(stored));
-    });
-  }
+  ListenToEvents(launch);
   executor_->RunAfter(options_.health_every, [self = weak_from_this(), launch] {
     if (auto s = self.lock()) s->CheckHealth(launch);
   });

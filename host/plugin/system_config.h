@@ -19,6 +19,12 @@ struct SystemConfig {
   std::string connector;  // "sluice.active_directory@1"
   core::Value::Map settings;
   std::map<std::string, std::string> secrets;  // By name; handed over in Open and nowhere else.
+  struct SecretHistory {
+    uint64_t version = 1;  // Another number for another value.
+    std::string previous;  // The value before a rotation, as long as it may be the one that works.
+    friend bool operator==(const SecretHistory&, const SecretHistory&) = default;
+  };
+  std::map<std::string, SecretHistory> secret_history = {};  // By name; of those that have one.
   Mode mode = Mode::kReadOnly;
   std::string time_zone = "Europe/Amsterdam";  // An IANA name.
   std::string ca_bundle;                       // PEM; empty: the operating system's.

@@ -1,6 +1,7 @@
 #include "host/secrets/vault.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <utility>
 
@@ -105,6 +106,18 @@ absl::StatusOr<SecretString> Vault::Open(absl::string_view id, absl::string_view
   }
   plain.resize(cipher_size);
   return SecretString::TakeFrom(plain);
+}
+
+std::string Vault::Fingerprint(absl::string_view text) const {
+  std::string mac(EVP_MAX_MD_SIZE, '\0');
+  unsigned int size = 0;
+  std::string bytes = absl::StrCat("sluice fingerprint\n", text);
+  const absl::string_view key = key_.Reveal();
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), Bytes(absl::string_view(bytes)), bytes.size(),
+       Bytes(mac), &size);
+  WipeText(bytes);
+  mac.resize(size);
+  return mac;
 }
 
 }  // namespace sluice::secrets

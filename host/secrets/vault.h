@@ -28,6 +28,9 @@ class Vault {
   // FAILED_PRECONDITION when it was sealed with another key, DATA_LOSS when it was changed or belongs to another id.
   absl::StatusOr<SecretString> Open(absl::string_view id, absl::string_view sealed) const;
 
+  // 32 bytes that are the same for the same text under the same key, and tell who has not the key nothing else of it.
+  std::string Fingerprint(absl::string_view text) const;
+
   const std::string& key_id() const { return key_id_; }  // First 8 digits of the SHA-256 of the key.
 
  private:

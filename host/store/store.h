@@ -58,6 +58,8 @@ struct Operation {
   std::optional<absl::Time> retry_at;          // kFailed: not before; none: not by itself.
   std::map<std::string, std::string> names;    // Late names: attribute -> what it became.
   std::map<std::string, std::string> secrets;  // Attribute -> id of the sealed value.
+  // kPending: what the target said of it, to be asked with.
+  std::string object_id, private_state;
   absl::Time written, ended;
 };
 

@@ -80,6 +80,11 @@ std::unique_ptr<engine::ApplyStream> FakeSystem::Apply(const std::string&, std::
   return std::make_unique<Stream>(this, std::move(sink));
 }
 
+void FakeSystem::FindTaken(const std::string&, std::vector<core::Value>,
+                           std::function<void(absl::StatusOr<std::vector<engine::Taken>>)> done) {
+  executor_.Run([done = std::move(done)] { done(absl::UnimplementedError("it cannot tell")); });
+}
+
 void FakeSystem::Verify(std::vector<engine::TargetOperation> operations,
                         std::function<void(absl::StatusOr<std::vector<engine::Verdict>>)> done) {
   executor_.Run([operations = std::move(operations), done = std::move(done)] {

@@ -30,6 +30,8 @@ class FakeSystem final : public engine::Connector {
                                              std::shared_ptr<engine::ApplySink> sink) override;
   void Verify(std::vector<engine::TargetOperation> operations,
               std::function<void(absl::StatusOr<std::vector<engine::Verdict>>)> done) override;
+  void FindTaken(const std::string& unique_in, std::vector<core::Value> values,
+                 std::function<void(absl::StatusOr<std::vector<engine::Taken>>)> done) override;
   void Cancel() override { HoldImports(false); }
 
   void Add(const std::string& object_class, const std::string& id, core::Fields attributes);

@@ -264,6 +264,8 @@ void FakeConnector::Carry(const std::shared_ptr<Call>& call, const TargetOperati
         case Answer::Kind::kDrop:
           break;
         case Answer::Kind::kPending:
+          result = pending_;
+          result.operation_id = operation.id;
           result.outcome = Outcome::kPending;
           break;
         case Answer::Kind::kPart:
@@ -309,12 +311,71 @@ void FakeConnector::Verify(std::vector<TargetOperation> operations,
         const auto result = results_.find(operation.id);
         verdict.state = result != results_.end() ? Verdict::State::kDone : Verdict::State::kNotDone;
         if (verdict_) verdict.state = *verdict_;
+        if (verdict.state == Verdict::State::kNotDone) verdict.failure = ended_;
+        if (verdict.state == Verdict::State::kPending) verdict.result = pending_;
+        verified_.push_back(operation);
         if (verdict.state == Verdict::State::kDone && result != results_.end()) verdict.result = result->second;
         verdicts.push_back(std::move(verdict));
       }
     }
     done(std::move(verdicts));
   });
+}
+
+void FakeConnector::FindTaken(const std::string& unique_in, std::vector<core::Value> values,
+                              std::function<void(absl::StatusOr<std::vector<Taken>>)> done) {
+  executor_->Run([this, unique_in, values = std::move(values), done = std::move(done)] {
+    std::vector<Taken> found;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (!finds_taken_) return done(FailureToStatus(Failed(Reason::kUnsupported, "it cannot tell")));
+      std::set<std::string> attributes;
+      for (const ClassInfo& info : schema_.classes) {
+        for (const AttributeInfo& attribute : info.attributes) {
+          if (attribute.unique_in == unique_in) attributes.insert(attribute.name);
+        }
+      }
+      for (const core::Value& value : values) {
+        asked_.push_back(value.ToText());
+        for (const std::string& attribute : attributes) {
+          if (taken_.contains({attribute, value.ToText()})) found.push_back({attribute, value, {}, ""});
+          for (const auto& [id, object] : objects_) {
+            const auto has = object.attributes.find(attribute);
+            if (has == object.attributes.end() || has->second != value) continue;
+            found.push_back({attribute, value, {object.object_class, id}, ""});
+          }
+        }
+      }
+    }
+    done(std::move(found));
+  });
+}
+
+void FakeConnector::SetFindsTaken(bool finds_taken) {
+  absl::MutexLock lock(&mutex_);
+  finds_taken_ = finds_taken;
+}
+
+std::vector<std::string> FakeConnector::asked() const {
+  absl::MutexLock lock(&mutex_);
+  return asked_;
+}
+
+void FakeConnector::SetPending(std::string object_id, std::string private_state, std::string waiting_for) {
+  absl::MutexLock lock(&mutex_);
+  pending_.object_id = std::move(object_id);
+  pending_.private_state = std::move(private_state);
+  pending_.waiting_for = std::move(waiting_for);
+}
+
+std::vector<TargetOperation> FakeConnector::verified() const {
+  absl::MutexLock lock(&mutex_);
+  return verified_;
+}
+
+void FakeConnector::SetEnded(Failure failure) {
+  absl::MutexLock lock(&mutex_);
+  ended_ = std::move(failure);
 }
 
 void FakeConnector::Next(Action action, Answer answer) {

@@ -59,8 +59,18 @@ class FakeConnector final : public Connector {
   std::unique_ptr<ApplyStream> Apply(const std::string& run_id, std::shared_ptr<ApplySink> sink) override;
   void Verify(std::vector<TargetOperation> operations,
               std::function<void(absl::StatusOr<std::vector<Verdict>>)> done) override;
+  void FindTaken(const std::string& unique_in, std::vector<core::Value> values,
+                 std::function<void(absl::StatusOr<std::vector<Taken>>)> done) override;
   void Cancel() override;
 
+  // Whether it can tell which values are taken; at first it cannot.
+  void SetFindsTaken(bool finds_taken);
+  std::vector<std::string> asked() const;  // Values, in their order.
+  // What a result or a verdict that is pending says besides.
+  void SetPending(std::string object_id, std::string private_state, std::string waiting_for);
+  std::vector<TargetOperation> verified() const;
+  // Why what Verify says is not done has failed; without a reason it may be sent again.
+  void SetEnded(Failure failure);
   // The next operation of `action` gets `answer`; several wait in order.
   void Next(Action action, Answer answer);
   void Next(Action action, Reason reason) { Next(action, {Answer::Kind::kFail, reason, {}, {}, ""}); }
@@ -137,6 +147,11 @@ class FakeConnector final : public Connector {
   std::map<std::string, Seen> seen_ ABSL_GUARDED_BY(mutex_);
   std::set<std::pair<std::string, std::string>> taken_ ABSL_GUARDED_BY(mutex_);
   std::optional<Verdict::State> verdict_ ABSL_GUARDED_BY(mutex_);
+  TargetResult pending_ ABSL_GUARDED_BY(mutex_);
+  Failure ended_ ABSL_GUARDED_BY(mutex_);
+  std::vector<TargetOperation> verified_ ABSL_GUARDED_BY(mutex_);
+  bool finds_taken_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::string> asked_ ABSL_GUARDED_BY(mutex_);
   int away_ ABSL_GUARDED_BY(mutex_) = 0;
   bool is_swallowed_ ABSL_GUARDED_BY(mutex_) = false;
   std::function<void(const std::vector<TargetOperation>&)> hook_ ABSL_GUARDED_BY(mutex_);

@@ -41,6 +41,21 @@ void Reply(const v1::BootstrapReply& reply) {
   (void)wire::WriteFrame(wire::kControlFd, reply, absl::Now() + absl::Seconds(5));
 }
 
+// Says that it listens, and does not.
+void SayThatItListens(const v1::BootstrapRequest& request) {
+  v1::BootstrapReply reply;
+  v1::BootstrapReply::Accepted* accepted = reply.mutable_accepted();
+  accepted->set_protocol(1);
+  accepted->set_name("test.odd");
+  accepted->set_version("1.2.0");
+  v1::ListenSocket* socket = accepted->mutable_transport()->mutable_listen();
+  socket->set_path(g_name == "odd.elsewhere" ? "/tmp/elsewhere.sock" : request.transports(1).listen().path());
+  // Any certificate will do: the host's own, or none.
+  if (g_name != "odd.nameless") accepted->set_plugin_certificate(request.transports(1).listen().host_certificate());
+  Reply(reply);
+  pause();
+}
+
 void Accept(uint32_t protocol) {
   v1::BootstrapReply reply;
   v1::BootstrapReply::Accepted* accepted = reply.mutable_accepted();
@@ -63,16 +78,23 @@ class PluginService final : public v1::Plugin::Service {
     return Status::OK;
   }
   Status Events(ServerContext*, grpc::ServerReaderWriter<v1::Event, v1::EventAck>* stream) override {
-    if (g_behaviour == "rotates") {
+    static int opened = 0;
+    ++opened;
+    if (g_behaviour.rfind("rotates", 0) == 0) {
       v1::Event event;
       event.set_id("e1");
-      event.mutable_secret_rotated()->set_system("odd");
+      event.mutable_secret_rotated()->set_system(g_behaviour == "rotates another's" ? "victim" : "odd");
       event.mutable_secret_rotated()->set_name("token");
       event.mutable_secret_rotated()->set_value("fresh");
+      event.mutable_secret_rotated()->set_replaces_version(1);
       stream->Write(event);
     }
+    if (g_behaviour == "rotates and breaks" && opened == 1) return Status::CANCELLED;
     v1::EventAck ack;
-    while (stream->Read(&ack)) fprintf(stderr, "acknowledged %s\n", ack.event_id().c_str());
+    while (stream->Read(&ack)) {
+      fprintf(stderr, "%s %s at opening %d\n", ack.not_understood() ? "not understood" : "acknowledged",
+              ack.event_id().c_str(), opened);
+    }
     return Status::OK;
   }
 };
@@ -108,6 +130,11 @@ class ConfigurationService final : public v1::Configuration::Service {
     const auto behaviour = request->config().settings().find("behaviour");
     if (behaviour != request->config().settings().end()) g_behaviour = behaviour->second.text();
     if (g_behaviour == "crash on open") abort();
+    if (g_behaviour.rfind("rotates", 0) == 0) {
+      const v1::Secret& token = request->secrets().at("token");
+      fprintf(stderr, "opened with version %llu, %s before\n", static_cast<unsigned long long>(token.version()),
+              token.previous().empty() ? "none" : "one");
+    }
     if (g_behaviour == "tells secret") fprintf(stderr, "token is %s\n", request->secrets().at("token").value().c_str());
     if (g_behaviour == "stubborn") {
       signal(SIGTERM, SIG_IGN);
@@ -261,6 +288,7 @@ void Greet() {
       if (n > 0) done += static_cast<size_t>(n);
     }
   }
+  if (g_name == "odd.elsewhere" || g_name == "odd.nameless" || g_name == "odd.deaf") SayThatItListens(request);
   Accept(g_name == "odd.protocol" ? 9 : 1);
 }
 

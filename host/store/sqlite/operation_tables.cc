@@ -13,7 +13,8 @@ namespace {
 
 constexpr char kSelect[] =
     "SELECT o.id, o.plan, o.run_id, o.state, o.attempt, o.host, o.fence, o.lease_until, o.outcome, o.error_reason, "
-    "o.error, o.retry_at, o.names, o.secrets, o.written, o.ended, c.json FROM operations AS o "
+    "o.error, o.retry_at, o.names, o.secrets, o.written, o.ended, c.json, o.object_id, o.private_state FROM operations "
+    "AS o "
     "JOIN operation_contents AS c ON c.operation_id = o.id ";
 
 bool IsOpen(Operation::State state) {
@@ -65,16 +66,18 @@ absl::StatusOr<Stored> CheckFence(Database& database, const Operation& operation
 absl::Status Upsert(Database& database, const Operation& operation) {
   return database.Run(
       "INSERT INTO operations (id, system, person_id, entitlement, plan, run_id, state, attempt, host, fence, "
-      "lease_until, outcome, error_reason, error, retry_at, names, secrets, written, ended) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+      "lease_until, outcome, error_reason, error, retry_at, names, secrets, object_id, private_state, written, ended) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
       "plan = excluded.plan, run_id = excluded.run_id, state = excluded.state, attempt = excluded.attempt, "
       "host = excluded.host, fence = excluded.fence, lease_until = excluded.lease_until, outcome = excluded.outcome, "
       "error_reason = excluded.error_reason, error = excluded.error, retry_at = excluded.retry_at, "
-      "names = excluded.names, secrets = excluded.secrets, written = excluded.written, ended = excluded.ended",
+      "names = excluded.names, secrets = excluded.secrets, object_id = excluded.object_id, "
+      "private_state = excluded.private_state, written = excluded.written, ended = excluded.ended",
       operation.planned.id, operation.planned.system, operation.planned.person_id, operation.planned.entitlement,
       operation.plan, operation.run_id, NameOf(operation.state), operation.attempt, operation.host, operation.fence,
       operation.lease_until, operation.outcome, operation.error_reason, operation.error, operation.retry_at,
-      TextsText(operation.names), TextsText(operation.secrets), operation.written, operation.ended);
+      TextsText(operation.names), TextsText(operation.secrets), operation.object_id, Blob{operation.private_state},
+      operation.written, operation.ended);
 }
 
 absl::StatusOr<Operation> OperationFrom(const Query& query) {
@@ -92,6 +95,8 @@ absl::StatusOr<Operation> OperationFrom(const Query& query) {
   operation.retry_at = query.MaybeTime(11);
   operation.written = query.Time(14);
   operation.ended = query.Time(15);
+  operation.object_id = query.Text(17);
+  operation.private_state = std::string(query.View(18));
   const nlohmann::json json = Parse(query.View(16));
   if (!FromName(query.View(3), operation.state) || !TextsFromText(query.View(12), operation.names) ||
       !TextsFromText(query.View(13), operation.secrets) || !json.is_object()) {

@@ -244,6 +244,8 @@ CREATE TABLE operations (
   retry_at INTEGER,
   names TEXT NOT NULL,
   secrets TEXT NOT NULL,
+  object_id TEXT NOT NULL,
+  private_state BLOB NOT NULL,
   written INTEGER NOT NULL,
   ended INTEGER NOT NULL
 ) WITHOUT ROWID;

@@ -9,7 +9,7 @@
 
 namespace sluice::store {
 
-inline constexpr int kSchemaVersion = 2;
+inline constexpr int kSchemaVersion = 3;
 inline constexpr int kApplicationId = 0x536c7563;  // "Sluc"
 
 // Makes the tables in a new file, and checks the version of an old one. FAILED_PRECONDITION when the file belongs to

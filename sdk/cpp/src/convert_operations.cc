@@ -60,8 +60,6 @@ absl::StatusOr<Operation> FromProto(const v1::Operation& operation) {
   out.action = static_cast<Action>(operation.action());
   out.object_class = operation.object_class();
   out.object_id = operation.object_id();
-  if (out.action == Action::kCreate && !out.object_id.empty())
-    return Invalid(operation, "a CREATE has an object id").AsStatus();
   if (out.action != Action::kCreate && out.object_id.empty())
     return Invalid(operation, "it has no object id").AsStatus();
   out.object_name = operation.object_name();

@@ -34,7 +34,7 @@ std::string PayloadHash(v1::Operation operation) {
 // It may be followed by another try: nothing was written, or the host has read that it was not, or what is left to do.
 bool MayComeAnew(const v1::OperationResult& result) {
   return result.outcome() == v1::OperationResult::FAILED || result.outcome() == v1::OperationResult::IN_DOUBT ||
-         result.outcome() == v1::OperationResult::PARTLY_APPLIED;
+         result.outcome() == v1::OperationResult::PARTLY_APPLIED || result.outcome() == v1::OperationResult::PENDING;
 }
 
 bool IsSettled(const v1::OperationResult& result) {

@@ -1,7 +1,8 @@
 #include "sdk/cpp/src/plugin_service.h"
 
 #include <algorithm>
-#include <atomic>
+#include <deque>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -13,22 +14,64 @@ namespace {
 
 constexpr absl::Duration kDefaultPatience = absl::Seconds(30);
 
-// Stays open as long as the host wants. No connector of this SDK has events yet, so it only reads.
-class EventsCall final : public grpc::ServerBidiReactor<v1::EventAck, v1::Event> {
+// Stays open as long as the host wants: sends what it has not acknowledged, and hears what it has.
+class EventsCall final : public grpc::ServerBidiReactor<v1::EventAck, v1::Event>,
+                         public std::enable_shared_from_this<EventsCall> {
  public:
-  EventsCall() { StartRead(&ack_); }
+  static EventsCall* Start(Events* events) {
+    auto call = std::make_shared<EventsCall>(events);
+    call->self_ = call;
+    call->listener_ = events->Listen([weak = call->weak_from_this()] {
+      if (auto self = weak.lock()) self->Send();
+    });
+    call->StartRead(&call->ack_);
+    call->Send();
+    return call.get();
+  }
+  explicit EventsCall(Events* events) : events_(events) {}
+
   void OnReadDone(bool ok) override {
     if (ok) {
+      events_->Acknowledge(ack_);
       StartRead(&ack_);
-    } else if (!is_finished_.exchange(true)) {
-      Finish(grpc::Status::OK);
+      return;
     }
+    absl::MutexLock lock(&mutex_);
+    if (!std::exchange(is_finished_, true)) Finish(grpc::Status::OK);
   }
-  void OnDone() override { delete this; }
+  void OnWriteDone(bool ok) override {
+    {
+      absl::MutexLock lock(&mutex_);
+      is_writing_ = false;
+      if (!ok) unsent_.clear();
+    }
+    if (ok) Send();
+  }
+  void OnDone() override {
+    events_->Forget(listener_);
+    self_.reset();
+  }
 
  private:
+  void Send() {
+    absl::MutexLock lock(&mutex_);
+    for (v1::Event& event : events_->Next(listener_)) unsent_.push_back(std::move(event));
+    if (is_writing_ || is_finished_ || unsent_.empty()) return;
+    event_ = std::move(unsent_.front());
+    unsent_.pop_front();
+    is_writing_ = true;
+    StartWrite(&event_);
+  }
+
+  Events* const events_;
+  uint64_t listener_ = 0;
+  std::shared_ptr<EventsCall> self_;
   v1::EventAck ack_;
-  std::atomic<bool> is_finished_{false};
+  absl::Mutex mutex_;
+  v1::Event event_ ABSL_GUARDED_BY(mutex_);  // gRPC's while is_writing_.
+  std::deque<v1::Event> unsent_ ABSL_GUARDED_BY(mutex_);
+  bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace
@@ -51,7 +94,7 @@ grpc::ServerUnaryReactor* PluginService::GetInfo(grpc::CallbackServerContext*, c
 }
 
 grpc::ServerBidiReactor<v1::EventAck, v1::Event>* PluginService::Events(grpc::CallbackServerContext*) {
-  return new EventsCall;
+  return EventsCall::Start(&state_->systems.events());
 }
 
 grpc::ServerUnaryReactor* PluginService::Drain(grpc::CallbackServerContext*, const v1::DrainRequest* request,

@@ -1,6 +1,8 @@
 // The small questions that an author asks of a request.
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+#include "sluice/connector/error.h"
 #include "sluice/connector/source.h"
 #include "sluice/connector/target.h"
 
@@ -35,6 +37,13 @@ const Cursor* ImportRequest::CursorOf(AnyText scope) const {
 bool ReadRequest::Wants(AnyText attribute) const {
   return std::any_of(attributes.begin(), attributes.end(),
                      [&](const std::string& name) { return name == attribute.view(); });
+}
+
+absl::Status Source::RotateSecret(AnyText name, const Secret& value, absl::Duration patience) const {
+  if (rotate_ != nullptr && rotate_(name.str(), value, patience)) return absl::OkStatus();
+  return Error(Reason::kUnavailable, "SDK-0003",
+               absl::StrCat("the host has not stored the new secret '", name.str(), "'"))
+      .AsStatus();
 }
 
 }  // namespace sluice::connector

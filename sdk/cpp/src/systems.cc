@@ -95,7 +95,7 @@ absl::StatusOr<v1::OpenReply> Systems::Open(const v1::OpenRequest& request) {
   std::map<std::string, Secret> secrets;
   for (const auto& [name, secret] : request.secrets()) {
     secret_names.push_back(name);
-    secrets.emplace(name, Secret(secret.value(), secret.version()));
+    secrets.emplace(name, Secret(secret.value(), secret.version(), secret.previous()));
   }
   std::map<std::string, Value> values;
   v1::ValidateConfigReply verdict = Check(request.config(), &secret_names, &values);
@@ -126,6 +126,9 @@ absl::StatusOr<v1::OpenReply> Systems::Open(const v1::OpenRequest& request) {
     opened->source = connector_.make();
     opened->source->system_ = system;
     opened->source->description_ = description_;
+    opened->source->rotate_ = [this, system](const std::string& name, const Secret& value, absl::Duration patience) {
+      return events_.Rotate(system->id, name, value, system->settings.Secret(name).version(), patience);
+    };
     status = opened->source->Open(*system);
   });
   if (bug.has_value()) return bug->AsStatus();

@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "sdk/cpp/src/events.h"
 #include "sdk/cpp/src/operation_ledger.h"
 #include "sluice/connector/serve.h"
 #include "sluice/connector/target.h"
@@ -46,6 +47,7 @@ class Systems {
 
   const Description& description() const { return *description_; }
   bool is_target() const { return connector_.is_target; }
+  Events& events() { return events_; }
 
  private:
   v1::ValidateConfigReply Check(const v1::Config& config, const std::vector<std::string>* secrets,
@@ -55,6 +57,7 @@ class Systems {
   const std::shared_ptr<const Description> description_;
   const std::string work_dir_;
   const std::string egress_proxy_;
+  Events events_;
   absl::Mutex mutex_;
   std::map<std::string, std::shared_ptr<OpenSystem>> open_ ABSL_GUARDED_BY(mutex_);
   // Outlive Close and a new Open: an id stands for one change as long as the process lives.

@@ -269,6 +269,7 @@ Verdict Target::Verify(const VerifyRequest& request) {
   }
   Key key{operation.object_id, {}};
   if (operation.action == Action::kCreate) {
+    key.object_id.clear();  // What a result that was pending gave may be no object yet.
     key.match = operation.correlate.empty() ? UniqueOf(description(), operation) : operation.correlate;
     if (key.match.empty()) return Verdict::Unknown(unknown);
   }

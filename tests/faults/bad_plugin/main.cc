@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -52,6 +54,18 @@ void PrintGarbage() {
   printf("\x01\xff{\"level\": 7, \"message\": [\n%s\n", std::string(100000, 'x').c_str());
   fflush(stdout);
   fprintf(stderr, "{\"@message\": 1, \"level\": {}}\n\xc3\x28 not json\n{\"time\":\n");
+}
+
+// The system's own password stands in a file; until it was changed the one that was given is right.
+std::string Contents(const std::string& path) {
+  std::ifstream file(path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+connector::Pending Waiting() {
+  connector::Pending pending;
+  pending.waiting_for = "the invitation to be accepted";
+  return pending;
 }
 
 // Looks for faults that come between calls.
@@ -144,6 +158,10 @@ class Bad final : public Target {
     if (fault == "throw") throw std::runtime_error("thrown by the bad plugin");
     if (fault == "garbage") PrintGarbage();
     if (absl::StartsWith(fault, "fail:")) return ErrorNamed(fault.substr(5));
+    if (auto status = SignIn(); !status.ok()) return status;
+    if (absl::StartsWith(fault, "rotate")) {
+      if (auto status = ChangePassword(fault == "rotate-crash"); !status.ok()) return status;
+    }
     if (auto status = AddPeople(request, fault, out); !status.ok()) return status;
     for (const char* object_class : {"account", "group", "membership"}) {
       if (!request.Wants(object_class)) continue;
@@ -183,12 +201,13 @@ class Bad final : public Target {
     if (fault == "throw") throw std::runtime_error("thrown by the bad plugin");
     if (absl::StartsWith(fault, "slow:")) operation.cancellation.Sleep(absl::Milliseconds(NumberAfter(fault, 100)));
     if (absl::StartsWith(fault, "fail:")) return Result::Failed(ErrorNamed(fault.substr(5)));
+    if (fault == "pending-not") return Result::Pending("", Waiting());
     if (fault == "in-doubt-before") return Result::InDoubt(ErrorNamed("TRANSIENT"));
     Result result = directory_->Carry(operation);
     if (fault == "crash-after") Crash();
     if (fault == "hang-after") Hang();
     if (fault == "in-doubt-after") return Result::InDoubt(ErrorNamed("TRANSIENT"));
-    if (fault == "pending") return Result::Pending(result.object_id);
+    if (fault == "pending") return Result::Pending(result.object_id, Waiting());
     return result;
   }
 
@@ -199,6 +218,9 @@ class Bad final : public Target {
     if (fault == "hang") Hang();
     if (fault == "unknown") return Verdict::Unknown(ErrorNamed("TRANSIENT"));
     if (fault == "too-early") return Verdict::TooEarly(absl::Seconds(1));
+    if (fault == "pending") return Verdict::Pending(absl::Seconds(1));
+    if (fault == "refused")
+      return Verdict::EndedBadly(Error(Reason::kInvalid, "BAD-0104", "the invitation was refused"));
     if (operation.action == Action::kEnable || operation.action == Action::kDisable) {
       const auto found = directory_->Find(operation.object_class, Key{operation.object_id, {}});
       if (found.empty()) return Verdict::NotDone();
@@ -214,6 +236,27 @@ class Bad final : public Target {
   }
 
  private:
+  std::string PasswordFile() const { return system().settings.Text("state") + ".password"; }
+
+  absl::Status SignIn() const {
+    const std::string right = Contents(PasswordFile());
+    const Secret& given = system().settings.Secret("password");
+    for (const std::string& one : {password_, given.Reveal(), given.RevealPrevious()}) {
+      if (right.empty() || one == right) return absl::OkStatus();
+    }
+    return Error(Reason::kAuth, "BAD-0103", "the password is not right");
+  }
+
+  // Told to the host first, and changed when it has it.
+  absl::Status ChangePassword(bool crashes) {
+    const std::string fresh = absl::StrCat("rotated-", absl::ToUnixNanos(absl::Now()));
+    if (auto status = RotateSecret("password", Secret(fresh), absl::Seconds(10)); !status.ok()) return status;
+    if (crashes) Crash();
+    std::ofstream(PasswordFile()) << fresh;
+    password_ = fresh;
+    return absl::OkStatus();
+  }
+
   absl::Status AddPeople(const ImportRequest& request, const std::string& fault, RecordWriter& out) {
     int64_t people = system().settings.Integer("people");
     if (const std::string other = Fault("people"); !other.empty() && !absl::SimpleAtoi(other, &people)) {
@@ -240,6 +283,7 @@ class Bad final : public Target {
   }
 
   std::unique_ptr<Directory> directory_;
+  std::string password_;  // As this process changed it.
 };
 
 // What the SDK does not let an author do.

@@ -100,8 +100,8 @@ class Ledger:
                 entry.receiver = receiver  # The newest asker gets the answer.
                 return None
             is_higher, outcome = proto.attempt > entry.attempt, entry.result.outcome if entry.result else None
-            # What failed, or is in doubt, may come again with what the host made anew: it has verified.
-            may_differ = is_higher and outcome in (Outcome.FAILED, Outcome.IN_DOUBT)
+            # What failed, or is in doubt or pending, may come again with what the host made anew: it has verified.
+            may_differ = is_higher and outcome in (Outcome.FAILED, Outcome.IN_DOUBT, Outcome.PENDING)
             if entry.payload != payload and not may_differ:
                 answer = failed(proto.id, Error(Reason.INVALID, "SDK-0301", "operation %s came again with another payload; an id "
                                                 "stands for one change" % proto.id))

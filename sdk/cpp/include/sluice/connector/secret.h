@@ -14,12 +14,14 @@ namespace sluice::connector {
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string value, uint64_t version = 0) : value_(std::move(value)), version_(version) {}
+  explicit Secret(std::string value, uint64_t version = 0, std::string previous = "")
+      : value_(std::move(value)), previous_(std::move(previous)), version_(version) {}
   Secret(const Secret&) = default;
   Secret& operator=(const Secret& other) {
     if (this != &other) {
       Wipe();
       value_ = other.value_;
+      previous_ = other.previous_;
       version_ = other.version_;
     }
     return *this;
@@ -28,6 +30,8 @@ class Secret {
 
   // For the one call that hands it over. Never into a log, an error, a record.
   const std::string& Reveal() const { return value_; }
+  // The value before a rotation, as long as it may be the one that works; else empty.
+  const std::string& RevealPrevious() const { return previous_; }
   bool empty() const { return value_.empty(); }
   uint64_t version() const { return version_; }
 
@@ -35,12 +39,17 @@ class Secret {
   friend std::ostream& operator<<(std::ostream&, const Secret&) = delete;
 
  private:
+  static void WipeText(std::string& text) {
+    volatile char* bytes = text.data();
+    for (std::size_t i = 0; i < text.size(); ++i) bytes[i] = 0;
+    text.clear();
+  }
   void Wipe() {
-    volatile char* bytes = value_.data();
-    for (std::size_t i = 0; i < value_.size(); ++i) bytes[i] = 0;
-    value_.clear();
+    WipeText(value_);
+    WipeText(previous_);
   }
   std::string value_;
+  std::string previous_;
   uint64_t version_ = 0;
 };
 

@@ -21,6 +21,7 @@
 #include "sluice/connector/description.h"
 #include "sluice/connector/error.h"
 #include "sluice/connector/record.h"
+#include "sluice/connector/secret.h"
 #include "sluice/connector/system.h"
 #include "sluice/connector/text.h"
 #include "sluice/connector/value.h"
@@ -201,11 +202,17 @@ class Source {
   // Null outside of a runtime.
   const Description* description() const { return description_.get(); }
 
+  // Tells the host that a secret setting has another value, and waits until it is stored: OK, or UNAVAILABLE when it
+  // was not within `patience` (it is told again by itself). Where the connector makes the value (a password), call this
+  // before it is changed in the system: after a crash in between, Secret::RevealPrevious is the one that still works.
+  absl::Status RotateSecret(AnyText name, const Secret& value, absl::Duration patience = absl::Minutes(1)) const;
+
  private:
   friend class Systems;
   friend class SystemForTest;
   std::shared_ptr<const System> system_ = std::make_shared<const System>();
   std::shared_ptr<const Description> description_;
+  std::function<bool(const std::string& name, const Secret& value, absl::Duration patience)> rotate_;
 };
 
 // Opens a connector object in a test, as the runtime would.

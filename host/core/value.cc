@@ -227,17 +227,21 @@ Fields::Fields(std::initializer_list<std::pair<absl::string_view, Value>> fields
   for (const auto& [name, value] : fields) emplace(name, value);
 }
 
+namespace {
+// The first of these whose name is not before `name`.
+template <class Slot>
+const Slot* LowerBound(const Slot* first, const Slot* last, absl::string_view name) {
+  return std::lower_bound(first, last, name,
+                          [](const Slot& slot, absl::string_view wanted) { return *slot.name < wanted; });
+}
+}  // namespace
+
 size_t Fields::PlaceOf(absl::string_view name) const {
   const Slot* const end = first() + size();
   // They mostly come in order.
-  if (!empty() && absl::string_view(*(end - 1)->name) < name) return size();
-  return static_cast<size_t>(std::lower_bound(first(), end, name,
-                                              [](const Slot& slot, absl::string_view wanted) {
-                                                return absl::string_view(*slot.name) < wanted;
-                                              }) -
-                             first());
+  if (!empty() && *(end - 1)->name < name) return size();
+  return static_cast<size_t>(LowerBound(first(), end, name) - first());
 }
-
 bool Fields::IsAt(size_t place, absl::string_view name) const { return place < size() && *first()[place].name == name; }
 
 Value& Fields::Insert(size_t place, absl::string_view name, Value value) {
@@ -249,8 +253,7 @@ Value& Fields::Insert(size_t place, absl::string_view name, Value value) {
 
 Fields::const_iterator Fields::find(absl::string_view name) const {
   const Slot* const end = first() + size();
-  const Slot* const place = std::lower_bound(
-      first(), end, name, [](const Slot& slot, absl::string_view wanted) { return *slot.name < wanted; });
+  const Slot* const place = LowerBound(first(), end, name);
   return place != end && *place->name == name ? const_iterator(place) : const_iterator(end);
 }
 

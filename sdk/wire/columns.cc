@@ -126,7 +126,7 @@ void EncodeLists(std::vector<v1::Value> cells, v1::Column* column) {
   EncodeColumn(std::move(items), lists->mutable_items());
 }
 
-// Gives the value at `index` of a typed list; false when the list is too short.
+// The values of a column, one after the other.
 class ColumnValues {
  public:
   explicit ColumnValues(const v1::Column& column) : column_(column) {}
@@ -176,9 +176,6 @@ class ColumnValues {
     v1::Value value;
     const int i = next_++;
     switch (column_.values_case()) {
-      case v1::Column::kTexts:
-        value.set_text(column_.texts().values(i));
-        break;
       case v1::Column::kIntegers:
         value.set_integer(column_.integers().values(i));
         break;
@@ -209,6 +206,7 @@ class ColumnValues {
         value.mutable_reference()->set_object_class(column_.references().object_class());
         value.mutable_reference()->set_id(column_.references().ids(i));
         break;
+      case v1::Column::kTexts:  // VisitColumn gives these as they are.
       case v1::Column::VALUES_NOT_SET:
         break;
     }

@@ -6,6 +6,7 @@
 #include "absl/synchronization/notification.h"
 #include "host/plugin/router.h"
 #include "host/plugin/testing/packages.h"
+#include "host/plugin/testing/sink.h"
 
 namespace sluice::plugin {
 namespace {
@@ -14,34 +15,6 @@ using core::Value;
 using ::testing::HasSubstr;
 
 constexpr absl::Duration kPatience = absl::Seconds(30);
-
-class Sink final : public engine::ImportSink, public engine::ApplySink {
- public:
-  void OnRecords(std::vector<core::Record> more) override {
-    for (core::Record& record : more) records.push_back(std::move(record));
-  }
-  void OnWarning(const std::string& message) override { warnings.push_back(message); }
-  void OnProgress(const engine::Progress&) override {}
-  void OnEnd(absl::Status s, std::vector<std::pair<std::string, std::string>>,
-             std::vector<core::ClassState> st) override {
-    status = std::move(s);
-    states = std::move(st);
-    done.Notify();
-  }
-  void OnResults(std::vector<engine::TargetResult> more) override {
-    results.insert(results.end(), more.begin(), more.end());
-  }
-  void OnClosed(absl::Status s) override {
-    status = std::move(s);
-    done.Notify();
-  }
-  std::vector<core::Record> records;
-  std::vector<std::string> warnings;
-  std::vector<core::ClassState> states;
-  std::vector<engine::TargetResult> results;
-  absl::Status status;
-  absl::Notification done;
-};
 
 class PluginListenTest : public ::testing::Test {
  protected:

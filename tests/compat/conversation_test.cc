@@ -11,6 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "host/base/testing/temporary_folder.h"
 #include "host/plugin/router.h"
+#include "host/plugin/testing/sink.h"
 
 namespace sluice::plugin {
 namespace {
@@ -23,33 +24,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr absl::Duration kPatience = absl::Seconds(30);
-
-class Sink final : public engine::ImportSink, public engine::ApplySink {
- public:
-  void OnRecords(std::vector<core::Record> more) override {
-    for (core::Record& record : more) records.push_back(std::move(record));
-  }
-  void OnWarning(const std::string&) override {}
-  void OnProgress(const engine::Progress&) override {}
-  void OnEnd(absl::Status s, std::vector<std::pair<std::string, std::string>>,
-             std::vector<core::ClassState> st) override {
-    status = std::move(s);
-    states = std::move(st);
-    done.Notify();
-  }
-  void OnResults(std::vector<engine::TargetResult> more) override {
-    for (engine::TargetResult& result : more) results[result.operation_id] = std::move(result);
-  }
-  void OnClosed(absl::Status s) override {
-    status = std::move(s);
-    done.Notify();
-  }
-  std::vector<core::Record> records;
-  std::vector<core::ClassState> states;
-  std::map<std::string, engine::TargetResult> results;
-  absl::Status status;
-  absl::Notification done;
-};
 
 TargetOperation Make(const std::string& id, Action action, const std::string& object_class,
                      const std::string& object_id = "") {
@@ -73,8 +47,8 @@ TargetOperation& With(TargetOperation& operation, const std::string& attribute, 
 class ConversationTest : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    char name[] = "/tmp/sluice.compat.XXXXXX";  // As long as conversation.py makes them, below.
-    folder_ = std::string(name).substr(0, 19) + "conv" + std::to_string(getpid() % 9000 + 1000);
+    // As long as conversation.py makes them: what was recorded holds it.
+    folder_ = absl::StrCat("/tmp/sluice.compat.conv", getpid() % 9000 + 1000);
     std::filesystem::create_directories(folder_);
     RouterOptions options;
     const char* packages = getenv("SLUICE_COMPAT_PACKAGES");
@@ -132,7 +106,7 @@ class ConversationTest : public ::testing::TestWithParam<std::string> {
       stream->Close();
       EXPECT_TRUE(sink->done.WaitForNotificationWithTimeout(kPatience));
       EXPECT_EQ(sink->status, absl::OkStatus());
-      results.merge(sink->results);
+      for (const engine::TargetResult& result : sink->results) results[result.operation_id] = result;
     }
     return results;
   }

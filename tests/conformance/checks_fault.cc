@@ -83,9 +83,7 @@ Verdict KilledAtAnyPoint(Run& run) {
   if (bench.UniqueOf(*account, probe).first.empty())
     return Skipped("a new account gets no text in an attribute with unique_in");
   const absl::Time start = absl::Now();
-  const Result made = ApplyOne(*writing, probe);
-  if (made.outcome() != Result::APPLIED) return Skipped("TGT-002 fails");
-  bench.Made(account->name(), made.object_id());
+  if (auto made = bench.Created(*writing, *account, probe); !made.ok()) return Skipped(made.status().message());
   const absl::Duration whole = absl::Now() - start;
   std::unique_ptr<Proxy> proxy;
   int points = kMostPoints;
@@ -160,9 +158,8 @@ Verdict LostAnswersAreDoubt(Run& run) {
     return Skipped("a new account gets no text in an attribute with unique_in");
   SLUICE_OR_SKIP(through, run.FreshOpen(v1::OpenRequest::READ_WRITE, proxy->address()));
   proxy->Pass();
-  const Result first = ApplyOne(*through, bench.Create(*account));
-  if (first.outcome() != Result::APPLIED) return Skipped("TGT-002 fails");
-  bench.Made(account->name(), first.object_id());
+  if (auto first = bench.Created(*through, *account, bench.Create(*account)); !first.ok())
+    return Skipped(first.status().message());
   const int points = proxy->pieces();
   int cut = 0;
   for (const int point : Points(points)) {

@@ -55,9 +55,7 @@ Verdict RepeatsAreOneWrite(Run& run) {
   SLUICE_OR_SKIP(account, bench.Account());
   const v1::Operation create = bench.Create(*account);
   const auto unique = bench.UniqueOf(*account, create);
-  const Result first = ApplyOne(*writing, create);
-  if (first.outcome() != Result::APPLIED) return Skipped("TGT-002 fails");
-  bench.Made(account->name(), first.object_id());
+  SLUICE_OR_SKIP(first, bench.Created(*writing, *account, create));
   for (int i = 0; i < 9; ++i) {
     const Result again = ApplyOne(*writing, create);
     if (!again.object_id().empty()) bench.Made(account->name(), again.object_id());
@@ -75,9 +73,7 @@ Verdict HigherAttemptOfDone(Run& run) {
   Bench bench(&run);
   SLUICE_OR_SKIP(account, bench.Account());
   v1::Operation create = bench.Create(*account);
-  const Result first = ApplyOne(*writing, create);
-  if (first.outcome() != Result::APPLIED) return Skipped("TGT-002 fails");
-  bench.Made(account->name(), first.object_id());
+  SLUICE_OR_SKIP(first, bench.Created(*writing, *account, create));
   create.set_attempt(2);
   const Result again = ApplyOne(*writing, create);
   if (again.object_id() == first.object_id() &&
@@ -92,15 +88,13 @@ Verdict OtherPayloadIsInvalid(Run& run) {
   Bench bench(&run);
   SLUICE_OR_SKIP(account, bench.Account());
   const v1::Operation create = bench.Create(*account);
-  const Result first = ApplyOne(*writing, create);
-  if (first.outcome() != Result::APPLIED) return Skipped("TGT-002 fails");
-  bench.Made(account->name(), first.object_id());
+  SLUICE_OR_SKIP(first, bench.Created(*writing, *account, create));
   v1::Operation other = bench.Create(*account);
   other.set_id(create.id());
   const Result result = ApplyOne(*writing, other);
   if (result.outcome() == Result::APPLIED && result.object_id() != first.object_id())
     bench.Made(account->name(), result.object_id());
-  if (result.outcome() == Result::FAILED && result.error().reason() == v1::REASON_INVALID) return Passed();
+  if (FailedWith(result, v1::REASON_INVALID)) return Passed();
   return Failed("the id of a CREATE, sent again with another payload, answers ", Text(result), ", not INVALID");
 }
 
@@ -255,9 +249,7 @@ Verdict VerifyKnowsWhatWasDone(Run& run) {
   Bench bench(&run);
   SLUICE_OR_SKIP(account, bench.Account());
   const v1::Operation create = bench.Create(*account);
-  const Result made = ApplyOne(*writing, create);
-  if (made.outcome() != Result::APPLIED) return Skipped("TGT-002 fails");
-  bench.Made(account->name(), made.object_id());
+  SLUICE_OR_SKIP(made, bench.Created(*writing, *account, create));
   // Another process: it remembers nothing of what was done.
   SLUICE_OR_SKIP(other, run.FreshOpen(v1::OpenRequest::READ_WRITE));
   std::string id;
@@ -356,9 +348,7 @@ Verdict FindsTaken(Run& run) {
     return ErrorOf(status).reason() == v1::REASON_UNSUPPORTED ? Skipped("INF-002 fails")
                                                               : Failed("FindTaken answers ", Text(status));
   if (!before.taken().empty()) return Failed("FindTaken says that a value which nobody has is taken");
-  const Result made = ApplyOne(*writing, create);
-  if (made.outcome() != Result::APPLIED) return Skipped("TGT-002 fails");
-  bench.Made(account->name(), made.object_id());
+  SLUICE_OR_SKIP(made, bench.Created(*writing, *account, create));
   status = writing->reader().FindTaken(writing->Context().get(), request, &after);
   if (!status.ok() || after.taken().empty())
     return Failed("FindTaken does not find the ", unique.first, " of an account that was just created");
@@ -384,7 +374,7 @@ Verdict StalePreconditionConflicts(Run& run) {
   v1::Operation stale = bench.Update(*account, id);
   stale.set_precondition(before);
   const Result result = ApplyOne(*writing, stale);
-  return result.outcome() == Result::FAILED && result.error().reason() == v1::REASON_CONFLICT
+  return FailedWith(result, v1::REASON_CONFLICT)
              ? Passed()
              : Failed("an UPDATE with the precondition of an older state answers ", Text(result), ", not CONFLICT");
 }

@@ -9,10 +9,6 @@ namespace {
 namespace v1 = connector::v1;
 using Result = v1::OperationResult;
 
-bool FailedWith(const Result& result, v1::Reason reason) {
-  return result.outcome() == Result::FAILED && result.error().reason() == reason;
-}
-
 Verdict ReadOnlyRefuses(Run& run) {
   SLUICE_OR_SKIP(writing, run.Writing());
   (void)writing;
@@ -256,9 +252,7 @@ Verdict TakenIsSaid(Run& run) {
   const v1::Operation create = bench.Create(*account);
   const auto unique = bench.UniqueOf(*account, create);
   if (unique.first.empty()) return Skipped("a new account gets no text in an attribute with unique_in");
-  const Result first = ApplyOne(*writing, create);
-  if (first.outcome() != Result::APPLIED) return Skipped("TGT-002 fails");
-  bench.Made(account->name(), first.object_id());
+  if (auto first = bench.Created(*writing, *account, create); !first.ok()) return Skipped(first.status().message());
   v1::Operation second = bench.Create(*account);
   for (v1::Delta& delta : *second.mutable_deltas()) {
     if (delta.attribute() == unique.first) delta.mutable_replace()->set_text(unique.second);

@@ -94,6 +94,10 @@ std::string Text(const v1::OperationResult& result) {
   return result.has_error() ? absl::StrCat(shown, " ", wire::Describe(result.error())) : shown;
 }
 
+bool FailedWith(const v1::OperationResult& result, v1::Reason reason) {
+  return result.outcome() == v1::OperationResult::FAILED && result.error().reason() == reason;
+}
+
 Bench::~Bench() {
   if (made_.empty()) return;
   auto writing = run_->Writing();
@@ -208,15 +212,24 @@ v1::Operation Bench::Grant(const v1::ObjectClass& relation, bool grant, const st
   return operation;
 }
 
-absl::StatusOr<std::string> Bench::New(const v1::ObjectClass& c) {
-  auto writing = run_->Writing();
-  if (!writing.ok()) return writing.status();
-  const v1::OperationResult result = ApplyOne(**writing, Create(c));
-  if (result.outcome() != v1::OperationResult::APPLIED || result.object_id().empty())
+absl::StatusOr<v1::OperationResult> Bench::Created(Launched& launched, const v1::ObjectClass& c,
+                                                   const v1::Operation& create) {
+  v1::OperationResult result = ApplyOne(launched, create);
+  if (result.outcome() != v1::OperationResult::APPLIED)
     return absl::FailedPreconditionError(
         absl::StrCat("TGT-002 fails: CREATE of class ", c.name(), " answers ", Text(result)));
   Made(c.name(), result.object_id());
-  return result.object_id();
+  return result;
+}
+
+absl::StatusOr<std::string> Bench::New(const v1::ObjectClass& c) {
+  auto writing = run_->Writing();
+  if (!writing.ok()) return writing.status();
+  auto result = Created(**writing, c, Create(c));
+  if (!result.ok()) return result.status();
+  if (result->object_id().empty())
+    return absl::FailedPreconditionError(absl::StrCat("TGT-002 fails: CREATE of class ", c.name(), " gives no id"));
+  return result->object_id();
 }
 
 std::pair<std::string, std::string> Bench::UniqueOf(const v1::ObjectClass& c, const v1::Operation& create) {

@@ -35,6 +35,7 @@ ApplyLog Apply(Launched& launched, const std::vector<connector::v1::Operation>& 
 connector::v1::OperationResult ApplyOne(Launched& launched, const connector::v1::Operation& operation);
 
 std::string Text(const connector::v1::OperationResult& result);  // "FAILED NOT_FOUND ..."
+bool FailedWith(const connector::v1::OperationResult& result, connector::v1::Reason reason);
 
 class Bench {
  public:
@@ -52,6 +53,10 @@ class Bench {
   connector::v1::Operation Grant(const connector::v1::ObjectClass& relation, bool grant, const std::string& account,
                                  const std::string& group);
   std::string Unique();  // A text of nine digits that nothing else has.
+  // What a CREATE of this class was answered, when it was APPLIED; the object is removed in the end. The status names
+  // TGT-002.
+  absl::StatusOr<connector::v1::OperationResult> Created(Launched& launched, const connector::v1::ObjectClass& c,
+                                                         const connector::v1::Operation& create);
   // Creates one with Writing(); the status names TGT-002.
   absl::StatusOr<std::string> New(const connector::v1::ObjectClass& c);
   // What was made beside it, to be removed in the end.

@@ -1,5 +1,6 @@
 // Level 2: the schema of objects, limits, cancellation, what is new, events.
 #include <set>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/util/message_differencer.h"
@@ -163,14 +164,18 @@ Verdict ShortDeadlinesDoNoHarm(Run& run) {
   SLUICE_OR_SKIP(launched, run.FreshOpen(v1::OpenRequest::READ_ONLY));
   v1::TestRequest request;
   request.set_system(kSystem);
-  for (int i = 0; i < 10; ++i) {
-    v1::TestReply reply;
-    launched->configuration().Test(launched->Context(absl::Milliseconds(1)).get(), request, &reply).ok();
+  // On a busy machine the shortest are over before they arrive.
+  for (int milliseconds = 1; milliseconds <= 64; milliseconds *= 2) {
+    for (int i = 0; i < 3; ++i) {
+      v1::TestReply reply;
+      launched->configuration().Test(launched->Context(absl::Milliseconds(milliseconds)).get(), request, &reply).ok();
+    }
   }
-  if (!launched->IsAlive()) return Failed("after ten calls with a deadline of 1 ms the process does not answer");
+  const std::string when = "after calls with deadlines of 1 to 64 ms";
+  if (!launched->IsAlive()) return Failed(when, " the process does not answer");
   v1::GetSchemaReply schema;
   const grpc::Status status = launched->GetSchema(&schema);
-  return status.ok() ? Passed() : Failed("after ten calls with a deadline of 1 ms GetSchema answers ", Text(status));
+  return status.ok() ? Passed() : Failed(when, " GetSchema answers ", Text(status));
 }
 
 Verdict CancelledImportMakesRoom(Run& run) {
@@ -190,12 +195,14 @@ Verdict CancelledImportMakesRoom(Run& run) {
     }
     stream->Finish().ok();
   }
-  // The next is taken within a second; "one at a time" may refuse it until then.
-  const absl::Time until = absl::Now() + absl::Seconds(3);
+  // The next is taken within a second, and what a busy machine adds; "one at a time" may refuse it until then.
+  const absl::Time until = absl::Now() + kEndLimit;
   for (;;) {
     const ImportLog log = Import(*launched, run.config());
     if (log.status.ok()) return Passed();
-    if (absl::Now() > until) return Failed("3 s after an import was cancelled another one answers ", Text(log.status));
+    if (absl::Now() > until)
+      return Failed(absl::FormatDuration(kEndLimit), " after an import was cancelled another one answers ",
+                    Text(log.status));
     absl::SleepFor(absl::Milliseconds(100));
   }
 }
@@ -260,9 +267,11 @@ Verdict EventsStayOpen(Run& run) {
   return Failed("the stream of events ended by itself: ", Text(status));
 }
 
-// The first event that comes within a moment; without an id if none does. Acknowledges it if asked to.
-v1::Event FirstEvent(Launched& launched, bool acknowledge) {
-  auto context = launched.Context(absl::Milliseconds(400));
+constexpr absl::Duration kQuiet = absl::Seconds(1);  // In which an event would have come.
+
+// The first event that comes in this time; without an id if none does. Acknowledges it if asked to.
+v1::Event FirstEvent(Launched& launched, absl::Duration patience, bool acknowledge) {
+  auto context = launched.Context(patience);
   auto stream = launched.plugin().Events(context.get());
   v1::Event event;
   if (stream->Read(&event) && acknowledge) {
@@ -270,24 +279,39 @@ v1::Event FirstEvent(Launched& launched, bool acknowledge) {
     ack.set_event_id(event.id());
     stream->Write(ack);
     stream->WritesDone();
+    // It may end the stream, and may as well wait for more.
+    std::thread giver([&] {
+      absl::SleepFor(kQuiet);
+      context->TryCancel();
+    });
     v1::Event more;
     while (stream->Read(&more)) {
     }
+    giver.join();
   }
   context->TryCancel();
   stream->Finish().ok();
   return event;
 }
 
+// An acknowledgement is not answered: it may take a moment until it counts.
+bool ComesStill(Launched& launched, const std::string& id) {
+  const absl::Time until = absl::Now() + launched.subject().patience;
+  while (FirstEvent(launched, kQuiet, false).id() == id) {
+    if (absl::Now() > until) return true;
+  }
+  return false;
+}
+
 Verdict EventsComeAgain(Run& run) {
   SLUICE_OR_SKIP(launched, run.FreshOpen(v1::OpenRequest::READ_ONLY));
   Import(*launched, run.config());  // What makes a connector sign in.
-  const v1::Event first = FirstEvent(*launched, false);
+  const v1::Event first = FirstEvent(*launched, kQuiet, false);
   if (first.id().empty() && !first.has_secret_rotated()) return Skipped("nothing happens that it has to tell");
   if (first.id().empty()) return Failed("an event has no id");
-  if (FirstEvent(*launched, true).id() != first.id())
+  if (FirstEvent(*launched, run.subject().patience, true).id() != first.id())
     return Failed("an event that was not acknowledged does not come again");
-  if (FirstEvent(*launched, false).id() == first.id()) return Failed("an event that was acknowledged comes again");
+  if (ComesStill(*launched, first.id())) return Failed("an event that was acknowledged comes again");
   if (!first.has_secret_rotated()) return Passed();
   // As after a crash of both: the host has kept the new value, and gives the one before with it.
   const v1::SecretRotated& rotated = first.secret_rotated();

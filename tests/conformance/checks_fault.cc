@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <thread>
 
@@ -48,18 +49,37 @@ VerdictState::State StateOf(Launched& launched, const v1::Operation& operation) 
   return VerdictState::PENDING;
 }
 
+// Kills it once the proxy stands still behind a piece of this operation, or `after` a time where there is none. Comes
+// back when all is over: the process, and what the system made of what it had sent.
+void ApplyAndKill(Launched& victim, const v1::Operation& operation, Proxy* proxy, absl::Duration after) {
+  std::atomic<bool> is_over = false;
+  std::thread killer([&] {
+    if (proxy == nullptr) absl::SleepFor(after);
+    while (proxy != nullptr && !proxy->AwaitHeld(absl::Milliseconds(20)) && !is_over) {
+    }
+    victim.Signal(SIGKILL);
+  });
+  Apply(victim, {operation});
+  is_over = true;
+  killer.join();
+  victim.AwaitEnd(kEndLimit);
+  if (proxy != nullptr) proxy->AwaitClosed();
+}
+
 // What a host does after a crash: asks, sends again if it was not done, and then there must be exactly one.
 std::string Recovered(Run& run, Bench& bench, const v1::ObjectClass& account, v1::Operation create,
                       const std::string& when) {
   const auto unique = bench.UniqueOf(account, create);
   auto again = run.Writing();
   if (!again.ok()) return "";
-  const auto state = StateOf(**again, create);
+  auto state = StateOf(**again, create);
   auto there = bench.With(**again, account.name(), unique);
   if (!there.ok()) return "";
   for (const std::string& id : *there) bench.Made(account.name(), id);
   if (state == VerdictState::DONE && there->empty())
     return absl::StrCat(when, ", Verify says DONE, and the account is not there");
+  // Without a proxy nobody knows when the system is through: what was written since is DONE when it is asked again.
+  if (state == VerdictState::NOT_DONE && !there->empty()) state = StateOf(**again, create);
   if (state == VerdictState::NOT_DONE && !there->empty())
     return absl::StrCat(when, ", Verify says NOT_DONE, and the account is there");
   if (state != VerdictState::DONE && state != VerdictState::NOT_DONE)
@@ -100,16 +120,8 @@ Verdict KilledAtAnyPoint(Run& run) {
   for (const int point : Points(points)) {
     SLUICE_OR_SKIP(victim, run.FreshOpen(v1::OpenRequest::READ_WRITE, proxy == nullptr ? "" : proxy->address()));
     const v1::Operation create = bench.Create(*account);
-    if (proxy != nullptr) proxy->Pass();
-    std::thread killer([&, victim = victim.get()] {
-      const absl::Time until = absl::Now() + absl::Seconds(3);
-      if (proxy == nullptr) absl::SleepFor(whole * point / points);
-      while (proxy != nullptr && proxy->pieces() < point && absl::Now() < until)
-        absl::SleepFor(absl::Microseconds(200));
-      victim->Signal(SIGKILL);
-    });
-    Apply(*victim, {create});
-    killer.join();
+    if (proxy != nullptr) proxy->HoldAt(point);
+    ApplyAndKill(*victim, create, proxy.get(), whole * point / points);
     ++tried;
     if (std::string wrong = Recovered(run, bench, *account, create,
                                       absl::StrCat("killed in a CREATE, at point ", point, " of ", points));
@@ -130,23 +142,26 @@ Verdict EndsInTheMiddleOfAWrite(Run& run) {
   proxy->Pass();
   proxy->SwallowAnswers();
   ApplyOptions options;
-  options.patience = absl::Seconds(6);
+  options.patience = absl::Seconds(12);
   absl::Time closed;
   options.after_send = [&] {
-    const absl::Time until = absl::Now() + absl::Seconds(2);
+    const absl::Time until = absl::Now() + options.patience / 2;
     while (proxy->pieces() == 0 && absl::Now() < until) absl::SleepFor(absl::Milliseconds(1));
     victim->CloseControl();
     closed = absl::Now();
   };
   Apply(*victim, {create}, options);
-  const bool has_ended = victim->AwaitEnd(absl::Seconds(4) - (absl::Now() - closed)).has_value();
+  const bool has_ended = victim->AwaitEnd(kEndLimit - (absl::Now() - closed)).has_value();
+  victim.reset();
+  proxy->AwaitClosed();
   const auto unique = bench.UniqueOf(*account, create);
   if (!unique.first.empty()) {
     SLUICE_OR_SKIP(ids, bench.With(*writing, account->name(), unique));
     for (const std::string& id : ids) bench.Made(account->name(), id);
   }
   return has_ended ? Passed()
-                   : Failed("4 s after its control descriptor was closed, in the middle of a write, it still runs");
+                   : Failed(absl::FormatDuration(kEndLimit),
+                            " after its control descriptor was closed, in the middle of a write, it still runs");
 }
 
 Verdict LostAnswersAreDoubt(Run& run) {
@@ -169,6 +184,7 @@ Verdict LostAnswersAreDoubt(Run& run) {
       const Result result = ApplyOne(*through, create);
       if (!proxy->has_cut()) continue;
       ++cut;
+      proxy->AwaitCut();
       SLUICE_OR_SKIP(ids, bench.With(*writing, account->name(), bench.UniqueOf(*account, create)));
       for (const std::string& id : ids) bench.Made(account->name(), id);
       const std::string when = absl::StrCat("the connection was cut ", pass_it_on ? "after" : "before", " piece ",
@@ -228,6 +244,8 @@ Verdict AnswersInTime(Run& run) {
   ApplyOptions options;
   options.patience = absl::Seconds(6);
   const ApplyLog log = Apply(*through, {create}, options);
+  through.reset();
+  proxy->AwaitClosed();
   const auto unique = bench.UniqueOf(*account, create);
   if (!unique.first.empty()) {
     SLUICE_OR_SKIP(ids, bench.With(*writing, account->name(), unique));

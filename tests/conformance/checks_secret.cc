@@ -64,10 +64,24 @@ std::string Content(const std::filesystem::path& path) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-// Everything that a talkative process was asked for, and what it gave.
+std::string FoundAround(Launched& process, const Wanted& wanted) {
+  for (const char* file : {"environ", "cmdline"}) {
+    if (std::string found = FoundIn(Content(absl::StrCat("/proc/", process.pid(), "/", file)), wanted); !found.empty())
+      return absl::StrCat(found, " stands in the ", file, " of its process");
+  }
+  std::error_code error;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(process.work_dir(), error)) {
+    if (!entry.is_regular_file()) continue;
+    if (std::string found = FoundIn(Content(entry.path()), wanted); !found.empty())
+      return absl::StrCat(found, " stands in the file ", entry.path().filename().string(), " of its work directory");
+  }
+  return "";
+}
+
+// What a talkative process gave when it was asked for everything.
 struct Heard {
-  std::unique_ptr<Launched> launched;
   std::string printed;
+  std::string around;     // Which secret was found around it, and where.
   std::string answered;   // Every message, serialized.
   std::string summaries;  // Of diagnostics and errors.
 };
@@ -88,8 +102,7 @@ absl::StatusOr<std::shared_ptr<Heard>> ListenOnce(Run& run) {
   if (!launched.ok()) return launched.status();
   auto shared = std::make_shared<Heard>();
   Heard& heard = *shared;
-  heard.launched = *std::move(launched);
-  Launched& process = *heard.launched;
+  Launched& process = **launched;
   v1::OpenReply opened;
   v1::TestReply reply;
   Add(process.configuration().Open(process.Context().get(), process.OpenRequestFor(v1::OpenRequest::READ_ONLY),
@@ -120,8 +133,8 @@ absl::StatusOr<std::shared_ptr<Heard>> ListenOnce(Run& run) {
   Add(process.configuration().Open(process.Context().get(), wrong, &opened), &heard);
   Add(process.configuration().Test(process.Context().get(), request, &reply), &heard);
   absl::StrAppend(&heard.answered, reply.SerializeAsString());
-  absl::SleepFor(absl::Milliseconds(20));  // What it prints last.
-  heard.printed = process.Output();
+  heard.around = FoundAround(process, Secrets(run));
+  heard.printed = process.FinalOutput();
   return shared;
 }
 
@@ -152,26 +165,11 @@ Verdict AnswersNoSecret(Run& run) {
              : Failed(found, " stands in an answer: a record, a diagnostic, an error, a cursor or the schema");
 }
 
-std::string FoundAround(Launched& process, const Wanted& wanted) {
-  for (const char* file : {"environ", "cmdline"}) {
-    if (std::string found = FoundIn(Content(absl::StrCat("/proc/", process.pid(), "/", file)), wanted); !found.empty())
-      return absl::StrCat(found, " stands in the ", file, " of its process");
-  }
-  std::error_code error;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(process.work_dir(), error)) {
-    if (!entry.is_regular_file()) continue;
-    if (std::string found = FoundIn(Content(entry.path()), wanted); !found.empty())
-      return absl::StrCat(found, " stands in the file ", entry.path().filename().string(), " of its work directory");
-  }
-  return "";
-}
-
 Verdict KeepsNoSecret(Run& run) {
   const Wanted wanted = Secrets(run);
   if (wanted.empty()) return Skipped("the configuration has no secret of six characters");
   SLUICE_OR_SKIP(heard, Listen(run));
-  const std::string found = FoundAround(*heard->launched, wanted);
-  return found.empty() ? Passed() : Failed(found);
+  return heard->around.empty() ? Passed() : Failed(heard->around);
 }
 
 Verdict PrintsNobody(Run& run) {
@@ -218,12 +216,11 @@ Verdict PasswordsAreNotTold(Run& run) {
     absl::StrAppend(&answered, result.SerializeAsString());
     if (result.outcome() == v1::OperationResult::APPLIED) bench.Made(account->name(), result.object_id());
   }
-  absl::SleepFor(absl::Milliseconds(20));
   const Wanted wanted = {{password, "the password of a new account"}};
   if (!FoundIn(answered, wanted).empty()) return Failed("the password of a new account stands in a result");
-  if (!FoundIn(process->Output(), wanted).empty())
-    return Failed("the password of a new account stands in what it prints");
   const std::string around = FoundAround(*process, wanted);
+  if (!FoundIn(process->FinalOutput(), wanted).empty())
+    return Failed("the password of a new account stands in what it prints");
   return around.empty() ? Passed() : Failed(around);
 }
 

@@ -17,8 +17,6 @@ namespace {
 
 namespace v1 = connector::v1;
 
-// The contract's two seconds, and what a busy machine adds.
-constexpr absl::Duration kEndLimit = absl::Seconds(4);
 constexpr absl::Duration kGreetingPatience = absl::Seconds(12);
 
 Verdict Starts(Run& run) {
@@ -85,7 +83,7 @@ Verdict EndsWithItsHost(Run& run) {
   SLUICE_OR_SKIP(launched, run.Fresh());
   launched->CloseControl();
   if (launched->AwaitEnd(kEndLimit).has_value()) return Passed();
-  return Failed("4 s after its control descriptor was closed it still runs");
+  return Failed(absl::FormatDuration(kEndLimit), " after its control descriptor was closed it still runs");
 }
 
 Verdict EndsWithItsHostDuringAnImport(Run& run) {
@@ -106,7 +104,8 @@ Verdict EndsWithItsHostDuringAnImport(Run& run) {
   }
   stream->Finish().IgnoreError();
   if (has_ended) return Passed();
-  return Failed("4 s after its control descriptor was closed, in the middle of an import, it still runs");
+  return Failed(absl::FormatDuration(kEndLimit),
+                " after its control descriptor was closed, in the middle of an import, it still runs");
 }
 
 std::string Health(Launched& launched, const std::string& service) {
@@ -195,7 +194,8 @@ Verdict Drains(Run& run) {
   }
   launched->CloseControl();
   const auto end = launched->AwaitEnd(kEndLimit);
-  if (!end.has_value()) return Failed("4 s after Drain and the end of its control descriptor it still runs");
+  if (!end.has_value())
+    return Failed(absl::FormatDuration(kEndLimit), " after Drain and the end of its control descriptor it still runs");
   if (end->kind != plugin::EndKind::kExit || end->number != 0) return Failed("after Drain it ", end->text);
   return Passed();
 }

@@ -342,6 +342,15 @@ std::string RawProcess::Output() {
   return output_;
 }
 
+std::string RawProcess::FinalOutput() {
+  control_ = FileDescriptor();
+  if (!AwaitEnd(kEndLimit).has_value()) {
+    process_->Signal(SIGKILL);
+    AwaitEnd(kEndLimit);
+  }
+  return Output();
+}
+
 absl::StatusOr<Greeted> BootstrapWith(const std::string& executable, const std::optional<v1::BootstrapRequest>& request,
                                       absl::Duration patience, const std::string& more) {
   auto process = RawProcess::Start(executable, request, "", more);

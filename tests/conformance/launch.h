@@ -42,6 +42,8 @@ struct Subject {
 };
 
 inline constexpr char kSystem[] = "checked";
+// For its end: the contract's two seconds, and what a busy machine adds.
+inline constexpr absl::Duration kEndLimit = absl::Seconds(6);
 
 // A program with the descriptors of the contract and nothing of the host's around them: for greetings that no host
 // sends, and to see every byte that it prints.
@@ -59,6 +61,8 @@ class RawProcess {
   // How it ended, if it did within `patience`; then Output() has its last word. One thread.
   std::optional<base::ExitStatus> AwaitEnd(absl::Duration patience);
   std::string Output();  // Of stdout and stderr so far, at most 8 MiB.
+  // Closes the control descriptor and waits for the end, by force if need be; then all that it printed is there.
+  std::string FinalOutput();
   pid_t pid() const { return process_->pid(); }
 
  private:
@@ -74,7 +78,8 @@ class RawProcess {
 class Launched final : plugin::ProcessObserver {
  public:
   static absl::StatusOr<std::unique_ptr<Launched>> Start(const Subject& subject);
-  // Without the host's launcher, at the most talkative log level: Output() has every byte that it prints.
+  // Without the host's launcher, at the most talkative log level: FinalOutput() ends it and has every byte that it
+  // printed.
   static absl::StatusOr<std::unique_ptr<Launched>> StartTalkative(const Subject& subject);
   ~Launched() override;
 
@@ -100,7 +105,7 @@ class Launched final : plugin::ProcessObserver {
   void CloseControl() { process_->CloseControl(); }
   bool Signal(int signal) { return process_->Signal(signal); }
   pid_t pid() const { return raw_ != nullptr ? raw_->pid() : process_->pid(); }
-  std::string Output() { return raw_ != nullptr ? raw_->Output() : ""; }
+  std::string FinalOutput() { return raw_ != nullptr ? raw_->FinalOutput() : ""; }
   const Subject& subject() const { return subject_; }
   const std::string& work_dir() const { return work_dir_; }
   absl::Duration start_time() const { return start_time_; }

@@ -14,11 +14,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 
 namespace sluice::conformance {
 namespace {
 
 constexpr int kTurnMilliseconds = 20;
+constexpr absl::Duration kSettleLimit = absl::Seconds(10);
 
 sockaddr_in AddressOf(const std::string& host, int port) {
   sockaddr_in address{};
@@ -89,15 +91,23 @@ int Proxy::pieces() {
 }
 void Proxy::Pass() {
   absl::MutexLock lock(&mutex_);
-  refuses_ = swallows_ = has_cut_ = false;
-  pieces_ = cut_at_ = 0;
+  refuses_ = swallows_ = has_cut_ = is_held_ = false;
+  pieces_ = cut_at_ = hold_at_ = 0;
 }
 void Proxy::CutAt(int piece, bool pass_it_on) {
+  Pass();
   absl::MutexLock lock(&mutex_);
-  refuses_ = swallows_ = has_cut_ = false;
-  pieces_ = 0;
   cut_at_ = piece;
   pass_it_on_ = pass_it_on;
+}
+void Proxy::HoldAt(int piece) {
+  Pass();
+  absl::MutexLock lock(&mutex_);
+  hold_at_ = piece;
+}
+bool Proxy::AwaitHeld(absl::Duration patience) {
+  absl::MutexLock lock(&mutex_);
+  return mutex_.AwaitWithTimeout(absl::Condition(&is_held_), patience);
 }
 bool Proxy::has_cut() {
   absl::MutexLock lock(&mutex_);
@@ -110,6 +120,22 @@ void Proxy::SwallowAnswers() {
 void Proxy::Refuse() {
   absl::MutexLock lock(&mutex_);
   refuses_ = true;
+  const auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return clients_ == 0; };
+  mutex_.AwaitWithTimeout(absl::Condition(&none), kSettleLimit);
+}
+void Proxy::AwaitCut() {
+  absl::MutexLock lock(&mutex_);
+  const auto settled = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return servers_ <= clients_; };
+  mutex_.AwaitWithTimeout(absl::Condition(&settled), kSettleLimit);
+}
+void Proxy::AwaitClosed() {
+  absl::MutexLock lock(&mutex_);
+  // Also who was about to be accepted: two turns in which nobody was.
+  const int64_t later = idle_turns_ + 2;
+  const auto closed = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return idle_turns_ >= later && clients_ == 0 && servers_ == 0;
+  };
+  mutex_.AwaitWithTimeout(absl::Condition(&closed), kSettleLimit);
 }
 bool Proxy::IsSwallowing() {
   absl::MutexLock lock(&mutex_);
@@ -120,28 +146,42 @@ bool Proxy::IsRefusing() {
   return refuses_ || is_ending_;
 }
 
+bool Proxy::IsHeld() {
+  absl::MutexLock lock(&mutex_);
+  return is_held_;
+}
+bool Proxy::IsEnding() {
+  absl::MutexLock lock(&mutex_);
+  return is_ending_;
+}
+
 Proxy::Fate Proxy::NextPiece() {
   absl::MutexLock lock(&mutex_);
-  if (++pieces_ != cut_at_) return Fate::kPass;
+  if (++pieces_ == hold_at_) is_held_ = true;
+  if (pieces_ != cut_at_) return Fate::kPass;
   has_cut_ = true;
   return pass_it_on_ ? Fate::kCutAfter : Fate::kCutBefore;
 }
 
 void Proxy::Accept() {
   for (;;) {
+    pollfd polled{listener_, POLLIN, 0};
+    const bool is_idle = poll(&polled, 1, kTurnMilliseconds) <= 0;
     {
       absl::MutexLock lock(&mutex_);
       if (is_ending_) return;
+      if (is_idle) ++idle_turns_;
     }
-    pollfd polled{listener_, POLLIN, 0};
-    if (poll(&polled, 1, kTurnMilliseconds) <= 0) continue;
+    if (is_idle) continue;
     const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) continue;
-    if (IsRefusing()) {
+    absl::MutexLock lock(&mutex_);
+    if (refuses_ || is_held_) {
       Reset(client);
       continue;
     }
-    absl::MutexLock lock(&mutex_);
+    ++clients_;
+    ++servers_;
     threads_.emplace_back([this, client] { Forward(client); });
   }
 }
@@ -149,16 +189,37 @@ void Proxy::Accept() {
 void Proxy::Forward(int client) {
   const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = AddressOf(host_, port_);
-  if (server < 0 || connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    if (server >= 0) close(server);
-    return Reset(client);
+  const bool is_there =
+      server >= 0 && connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  if (is_there) {
+    Exchange(client, server);
+  } else {
+    Reset(client);
   }
+  {
+    absl::MutexLock lock(&mutex_);
+    --clients_;
+  }
+  if (is_there) Finish(server);
+  if (server >= 0) close(server);
+  absl::MutexLock lock(&mutex_);
+  --servers_;
+}
+
+// Passes on until one end closes, or is to be cut off; closes the connector's end.
+void Proxy::Exchange(int client, int server) {
   std::array<char, 65536> buffer;
   bool is_lost = false;
   while (!is_lost && !IsRefusing()) {
-    std::array<pollfd, 2> polled = {{{client, POLLIN, 0}, {server, POLLIN, 0}}};
+    const bool is_held = IsHeld();
+    const short wanted = is_held ? 0 : POLLIN;
+    std::array<pollfd, 2> polled = {{{client, static_cast<short>(wanted | POLLRDHUP), 0}, {server, wanted, 0}}};
     if (poll(polled.data(), polled.size(), kTurnMilliseconds) <= 0) continue;
-    if (polled[0].revents != 0) {
+    if (IsRefusing()) break;
+    if (is_held || IsHeld()) {
+      if ((polled[0].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) break;
+      absl::SleepFor(absl::Milliseconds(1));
+    } else if (polled[0].revents != 0) {
       const ssize_t n = recv(client, buffer.data(), buffer.size(), 0);
       if (n <= 0) break;
       const Fate fate = NextPiece();
@@ -176,7 +237,17 @@ void Proxy::Forward(int client) {
     }
   }
   is_lost || IsRefusing() ? Reset(client) : static_cast<void>(close(client));
-  close(server);
+}
+
+// Nothing more comes; a system closes once it has done what came before.
+void Proxy::Finish(int server) {
+  shutdown(server, SHUT_WR);
+  std::array<char, 65536> buffer;
+  const absl::Time until = absl::Now() + kSettleLimit;
+  while (!IsEnding() && absl::Now() < until) {
+    pollfd polled{server, POLLIN, 0};
+    if (poll(&polled, 1, kTurnMilliseconds) > 0 && recv(server, buffer.data(), buffer.size(), 0) <= 0) return;
+  }
 }
 
 }  // namespace sluice::conformance

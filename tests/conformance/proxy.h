@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 
 namespace sluice::conformance {
 
@@ -32,19 +33,33 @@ class Proxy {
   // Cuts the connection at the `piece`th piece from now (1 is the next), without passing it on or right after.
   void CutAt(int piece, bool pass_it_on);
   bool has_cut();
+  // Passes on the `piece`th piece from now, and from then on nothing in either direction, so that the connector stands
+  // still right after it. What it sends meanwhile is lost with it.
+  void HoldAt(int piece);
+  bool AwaitHeld(absl::Duration patience);
   // Answers no longer come back; requests still arrive.
   void SwallowAnswers();
-  // Nobody is there: connections are closed, and new ones at once.
+  // Nobody is there: connections are closed (they are when this returns), and new ones at once.
   void Refuse();
+
+  // Until the system is through with what came to it from connections that are cut: it has closed them, or ten seconds
+  // have passed. Whoever looks at the system before may see the state before a write that is still under way.
+  void AwaitCut();
+  // The same for every connection: of a connector that has ended.
+  void AwaitClosed();
 
  private:
   Proxy(std::string host, int port, int listener) : host_(std::move(host)), port_(port), listener_(listener) {}
   void Accept();
   void Forward(int client);
+  void Exchange(int client, int server);
+  void Finish(int server);
   enum class Fate { kPass, kCutBefore, kCutAfter };
   Fate NextPiece();
   bool IsSwallowing();
   bool IsRefusing();
+  bool IsHeld();
+  bool IsEnding();
 
   const std::string host_;
   const int port_;
@@ -58,6 +73,11 @@ class Proxy {
   bool pass_it_on_ ABSL_GUARDED_BY(mutex_) = false;
   int pieces_ ABSL_GUARDED_BY(mutex_) = 0;
   int cut_at_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: never.
+  int hold_at_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool is_held_ ABSL_GUARDED_BY(mutex_) = false;
+  int clients_ ABSL_GUARDED_BY(mutex_) = 0;         // Connections whose connector's end is open,
+  int servers_ ABSL_GUARDED_BY(mutex_) = 0;         // and whose system's end is.
+  int64_t idle_turns_ ABSL_GUARDED_BY(mutex_) = 0;  // How often nobody waited to be accepted.
   std::list<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
   std::thread acceptor_;
 };

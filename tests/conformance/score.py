@@ -100,7 +100,7 @@ check:
         # The configuration lies outside the package, or the package would hold its secret.
         config = config.rename(pathlib.Path(scratch) / f"{fault}.yaml")
         out = pathlib.Path(scratch) / f"{fault}.json"
-        done = subprocess.run([check, directory, "--config", config, "--must", "--level", str(level), "--patience", "8", "--silence", "1.5", "--json", out],
+        done = subprocess.run([check, directory, "--config", config, "--must", "--level", str(level), "--patience", "8", "--silence", "5", "--json", out],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240)
         system.shutdown()
     if not out.exists():

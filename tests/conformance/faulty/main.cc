@@ -47,8 +47,8 @@ class PluginService final : public v1::Plugin::Service {
       event.mutable_secret_rotated()->set_name("token");
       event.mutable_secret_rotated()->set_value("fresh-token-5519");
       event.mutable_secret_rotated()->set_replaces_version(1);
-      stream->Write(event);
       if (Is("EVT-002")) is_settled = true;
+      stream->Write(event);
     }
     v1::EventAck ack;
     while (!context->IsCancelled() && stream->Read(&ack)) is_settled = is_settled || ack.event_id() == "e1";

@@ -90,7 +90,7 @@ class ImportCall {
   grpc::Status Run() {
     out_->Write(SchemaFrame(plan_));
     if (Is("SRC-011")) {
-      for (int i = 0; i < 400 && !context_->IsCancelled(); ++i) usleep(10000);
+      for (int i = 0; i < 3000 && !context_->IsCancelled(); ++i) usleep(10000);
     }
     SayOddThings();
     for (size_t scope = 0; scope < plan_.scopes.size(); ++scope) {
@@ -244,7 +244,8 @@ grpc::Status ReaderService::Import(grpc::ServerContext* context, const v1::Impor
   ImportCall call(context, system, std::move(plan), out);
   const grpc::Status status = call.Run();
   // An import is under way for a moment longer, so that what comes in its middle comes in its middle.
-  for (int i = 0; i < 20 && request->classes().empty() && !context->IsCancelled(); ++i) usleep(1000);
+  const int moment = Is("BOOT-006") || Is("ERR-004") || Is("ERR-006") ? 1500 : 20;
+  for (int i = 0; i < moment && request->classes().empty() && !context->IsCancelled(); ++i) usleep(1000);
   if (!context->IsCancelled()) state.is_dirty = false;
   --state.imports;
   return status;

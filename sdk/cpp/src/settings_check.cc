@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -168,14 +169,22 @@ class Checker {
   CheckedSettings* const out_;
 };
 
+absl::Status FileFailed(Reason reason, const std::string& name, const std::string& why) {
+  return Error(reason, "SDK-0407", absl::StrCat("the file of setting '", name, "' cannot be read: ", why))
+      .At({std::string(name)});
+}
+
+bool HasChanged(const struct stat& before, const struct stat& after) {
+  return before.st_size != after.st_size || before.st_mtim.tv_sec != after.st_mtim.tv_sec ||
+         before.st_mtim.tv_nsec != after.st_mtim.tv_nsec || before.st_ino != after.st_ino;
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& name, const std::string& path) {
-  const auto failed = [&](const std::string& why) {
-    return Error(Reason::kInvalid, "SDK-0407", absl::StrCat("the file of setting '", name, "' cannot be read: ", why))
-        .At({std::string(name)})
-        .AsStatus();
-  };
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return failed(strerror(errno));
+  // It may come again without anybody changing a setting: an export that replaces it, a share that is away.
+  if (fd < 0) return FileFailed(Reason::kUnavailable, name, strerror(errno));
+  struct stat before = {}, after = {};
+  fstat(fd, &before);
   std::string content;
   char buffer[65536];
   ssize_t n = 0;
@@ -183,8 +192,12 @@ absl::StatusOr<std::string> ReadFile(const std::string& name, const std::string&
     content.append(buffer, static_cast<size_t>(n));
   const int error = errno;
   close(fd);
-  if (n < 0) return failed(strerror(error));
-  if (content.size() > kMaxFileBytes) return failed(absl::StrCat("it is larger than ", kMaxFileBytes, " bytes"));
+  if (n < 0) return FileFailed(Reason::kUnavailable, name, strerror(error));
+  if (content.size() > kMaxFileBytes)
+    return FileFailed(Reason::kInvalid, name, absl::StrCat("it is larger than ", kMaxFileBytes, " bytes"));
+  // By its path: a file that was replaced in between is another one than what was read.
+  if (stat(path.c_str(), &after) != 0 || HasChanged(before, after))
+    return FileFailed(Reason::kTransient, name, "it was written while it was read");
   return content;
 }
 

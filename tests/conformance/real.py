@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Our own connectors pass the suite: Somtoday against its twin, Active Directory against a real Samba domain controller.
+"""Our own connectors pass the suite: Somtoday against its twin, Active Directory against a real Samba domain controller, CSV on two files.
 
-  real.py CONNECTOR-CHECK somtoday|active_directory BINARY-FOLDER
+  real.py CONNECTOR-CHECK somtoday|active_directory|csv BINARY-FOLDER
 
 Starts the system on a loopback address, writes the configuration, runs every level, and leaves nothing running. Fails if a MUST check
 fails, or if one is skipped that is listed here as applying.
@@ -21,6 +21,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SKIPPED = {
     "somtoday": {"PKG-007": "not packed", "SRC-03": "no cursors", "READ": "a source", "TGT": "a source", "FLT-001": "a source", "FLT-002": "a source", "FLT-003": "a source",
                  "FLT-005": "a source", "SEC-006": "a source", "EVT-002": "nothing to tell"},
+    "csv": {"PKG-007": "not packed", "SRC-012": "one scope", "SRC-03": "no cursors", "READ": "a source", "TGT": "a source", "FLT": "a file, nothing on the way",
+            "SEC-00": "no secrets", "EVT-002": "nothing to tell"},
     "active_directory": {"PKG-007": "not packed", "SRC-012": "one scope", "SRC-03": "no cursors", "TGT-031": "nothing is pending", "EVT-002": "nothing to tell",
                          "TGT-033": "it gives no preconditions"},
 }
@@ -28,6 +30,7 @@ SKIPPED = {
 # MUST checks that fail today, each with what is known of it; whoever mends one takes it out here.
 OPEN = {
     "somtoday": {},
+    "csv": {},
     "active_directory": {"READ-001": "a lookup of accounts with every readable attribute is refused by Samba: LDAP 1 00002020",
                          "FLT-005": "an operation's timeout is not kept while the directory is silent"},
 }
@@ -58,6 +61,27 @@ check: {{ as_of: 2026-10-01, proxy: "127.0.0.1:{wait_for(port_file, self.process
     def stop(self):
         self.process.terminate()
         self.process.wait()
+
+
+class Csv:
+    """A staff file as an HR system writes it, with contracts in a file of their own; some lines are bad."""
+
+    def __init__(self, _binary, scratch):
+        people = ["Personeelsnummer;Roepnaam;Voorletters;Voorvoegsel;Achternaam;Voorvoegsel partner;Achternaam partner;Naamgebruik;Geslacht;Geboortedatum"]
+        contracts = ["Medewerker;Volgnummer;Datum in dienst;Datum uit dienst;Functie;Afdeling;Locatie"]
+        for number in range(51001, 51061):
+            people.append(f'{number};Zo\u00eb{number};Z.;van der;"Dam; {number}";;;E;V;{1 + number % 28:02}-02-1980')
+            contracts += [f"{number};{turn};01-08-{2024 + turn};{'31-07-2026' if turn == 1 else ''};Docent;Wiskunde;31XY00" for turn in (1, 2)]
+        people.append("51900;a line that is not whole")
+        (scratch / "people.csv").write_bytes("\r\n".join(people + [""]).encode("cp1252"))
+        (scratch / "contracts.csv").write_text("\n".join(contracts + [""]), encoding="utf-8")
+        self.config = """
+settings: { file: people.csv, contract_file: contracts.csv, contract_person: Medewerker, contract_id: [Volgnummer], settled: 0s }
+check: { as_of: 2026-10-01 }
+"""
+
+    def stop(self):
+        """Nothing runs."""
 
 
 class ActiveDirectory:
@@ -119,7 +143,7 @@ def main():
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="sluice-check-", dir=memory))
     system = None
     try:
-        system = {"somtoday": Somtoday, "active_directory": ActiveDirectory}[name](binary, scratch)
+        system = {"somtoday": Somtoday, "active_directory": ActiveDirectory, "csv": Csv}[name](binary, scratch)
         (scratch / "config.yaml").write_text(system.config)
         report = scratch / "report.json"
         subprocess.run([check, binary / f"plugins/sluice.{name}", "--config", scratch / "config.yaml", "--speed", "--patience", "30", "--text",

@@ -14,6 +14,7 @@ namespace sluice::fuzz {
 void FuzzAuditExport(absl::string_view input);    // An export of the audit log, for the verifier; a copy of the seals.
 void FuzzCondition(absl::string_view input);      // A condition in YAML, read and evaluated.
 void FuzzConfiguration(absl::string_view input);  // A whole folder: "=== path" before each file.
+void FuzzCsvFile(absl::string_view input);        // Settings on the first line, and a file with people or contracts.
 void FuzzImportFrames(absl::string_view input);   // A connector's import stream: frames as text, "---" between them.
 void FuzzSomtodayAnswers(
     absl::string_view input);  // What Somtoday answers: "--- path" before each; bodies, or whole HTTP answers.
@@ -21,9 +22,10 @@ void FuzzTemplate(absl::string_view input);  // A template on the first line, va
 
 using Target = void (*)(absl::string_view input);
 inline std::vector<std::pair<std::string, Target>> Targets() {
-  return {{"audit_export", FuzzAuditExport},         {"condition", FuzzCondition},
-          {"configuration", FuzzConfiguration},      {"import_frames", FuzzImportFrames},
-          {"somtoday_answers", FuzzSomtodayAnswers}, {"template", FuzzTemplate}};
+  return {
+      {"audit_export", FuzzAuditExport}, {"condition", FuzzCondition},        {"configuration", FuzzConfiguration},
+      {"csv_file", FuzzCsvFile},         {"import_frames", FuzzImportFrames}, {"somtoday_answers", FuzzSomtodayAnswers},
+      {"template", FuzzTemplate}};
 }
 
 // Ends the program, with a line, when `holds` is false.

@@ -24,6 +24,8 @@ constexpr absl::Duration kShortestRest = absl::Milliseconds(100), kLongestRest =
 
 }  // namespace
 
+absl::Duration TimeUntil(absl::Time deadline, absl::Duration most) { return std::min(most, deadline - absl::Now()); }
+
 Request Request::Search(std::string base, int scope, std::string filter, std::vector<std::string> attributes) {
   Request request;
   request.dn = std::move(base);
@@ -81,16 +83,63 @@ std::string Entry::Guid() const {
   return text.ok() ? *std::move(text) : "";
 }
 
-// Requests that one caller waits for together.
+// Requests that one caller waits for together. The caller leaves by its deadline, also while the owner thread is busy
+// with a connection that nobody answers: so what each request has come to is known here.
 struct Client::Batch {
+  struct Place {
+    Response response;
+    bool is_read = false, is_sent = false, is_finished = false;
+  };
+
+  explicit Batch(const std::vector<Request>& requests) : open(requests.size()), places(requests.size()) {
+    for (size_t i = 0; i < requests.size(); ++i) places[i].is_read = requests[i].is_read();
+  }
+
+  // False when nobody waits any more: then it must not be sent.
+  bool Sending(size_t index) {
+    absl::MutexLock lock(&mutex);
+    places[index].is_sent = !is_left;
+    return !is_left;
+  }
+  void NotSent(size_t index) {
+    absl::MutexLock lock(&mutex);
+    places[index].is_sent = false;
+  }
+  void Finish(size_t index, Response response) {
+    absl::MutexLock lock(&mutex);
+    if (is_left) return;
+    places[index].response = std::move(response);
+    places[index].is_finished = true;
+    --open;
+  }
+  std::vector<Response> Wait(absl::Time deadline) {
+    absl::MutexLock lock(&mutex);
+    mutex.AwaitWithDeadline(absl::Condition(
+                                +[](Batch* waited) ABSL_NO_THREAD_SAFETY_ANALYSIS { return waited->open == 0; }, this),
+                            deadline);
+    is_left = true;
+    std::vector<Response> responses;
+    for (Place& place : places) {
+      if (!place.is_finished) {
+        place.response = Response{};
+        place.response.fate = place.is_sent && !place.is_read ? Fate::kInDoubt : Fate::kNotSent;
+        place.response.status = absl::UnavailableError(
+            place.is_sent ? "the directory did not answer in time" : "the directory did not take the request in time");
+      }
+      responses.push_back(std::move(place.response));
+    }
+    return responses;
+  }
+
   absl::Mutex mutex;
-  size_t open ABSL_GUARDED_BY(mutex) = 0;
-  std::vector<Response> responses;
+  size_t open ABSL_GUARDED_BY(mutex);
+  bool is_left ABSL_GUARDED_BY(mutex) = false;
+  std::vector<Place> places ABSL_GUARDED_BY(mutex);
 };
 
 struct Client::Job {
   Request request;
-  Batch* batch = nullptr;
+  std::shared_ptr<Batch> batch;
   size_t index = 0;
   absl::Time deadline;
   int attempts = 0;
@@ -121,29 +170,21 @@ Client::~Client() {
 
 std::vector<Response> Client::Run(std::vector<Request> requests, absl::Duration timeout) {
   if (requests.empty()) return {};
-  Batch batch;
-  batch.responses.resize(requests.size());
-  {
-    absl::MutexLock lock(&batch.mutex);
-    batch.open = requests.size();
-  }
+  const auto batch = std::make_shared<Batch>(requests);
   const absl::Time deadline = absl::Now() + timeout;
   {
     absl::MutexLock lock(&mutex_);
     for (size_t i = 0; i < requests.size(); ++i) {
       auto job = std::make_unique<Job>();
       job->request = std::move(requests[i]);
-      job->batch = &batch;
+      job->batch = batch;
       job->index = i;
       job->deadline = deadline;
       queued_.push_back(std::move(job));
     }
   }
   eventfd_write(wake_, 1);
-  absl::MutexLock lock(&batch.mutex);
-  batch.mutex.Await(absl::Condition(
-      +[](Batch* waited) ABSL_NO_THREAD_SAFETY_ANALYSIS { return waited->open == 0; }, &batch));
-  return std::move(batch.responses);
+  return batch->Wait(deadline);
 }
 
 Response Client::RunOne(Request request, absl::Duration timeout) {
@@ -153,9 +194,7 @@ Response Client::RunOne(Request request, absl::Duration timeout) {
 }
 
 void Client::Finish(std::unique_ptr<Job> job, Response response) {
-  absl::MutexLock lock(&job->batch->mutex);
-  job->batch->responses[job->index] = std::move(response);
-  --job->batch->open;
+  job->batch->Finish(job->index, std::move(response));
 }
 
 void Client::Own() {
@@ -247,8 +286,10 @@ void Client::SendWindow() {
       Finish(std::move(job), std::move(response));
       continue;
     }
+    if (!job->batch->Sending(job->index)) continue;
     int message_id = 0;
     const int code = SendOne(*job, message_id);
+    if (code != LDAP_SUCCESS) job->batch->NotSent(job->index);
     if (code == LDAP_SUCCESS) {
       ++job->attempts;
       job->response = Response{};
@@ -346,6 +387,7 @@ void Client::Accept(LDAPMessage* message) {
 // A server that is too busy, or on its way down or up, has not done it: it is asked again, later and later.
 bool Client::Rests(std::unique_ptr<Job>& job, const Response& response) {
   if (response.code != LDAP_BUSY && response.code != LDAP_UNAVAILABLE) return false;
+  job->batch->NotSent(job->index);
   const absl::Time now = absl::Now();
   job->busy_since = std::min(job->busy_since, now);
   job->rest = std::clamp(job->rest * 2, kShortestRest, kLongestRest);

@@ -77,6 +77,9 @@ struct Response {
   absl::Status status;      // Why it was not sent, or is in doubt.
 };
 
+// What a request may take that is part of something with a deadline.
+absl::Duration TimeUntil(absl::Time deadline, absl::Duration most = absl::Seconds(60));
+
 class Client {
  public:
   struct Options {
@@ -96,6 +99,7 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   // Sends all of them, in this order, and waits until each has its fate; answers stand in the order of the requests.
+  // Returns by its timeout, whatever the directory and the connection to it do: what was not sent by then never is.
   std::vector<Response> Run(std::vector<Request> requests, absl::Duration timeout = absl::Seconds(60));
   Response RunOne(Request request, absl::Duration timeout = absl::Seconds(60));
 
@@ -117,7 +121,7 @@ class Client {
   void Lose(const absl::Status& why);
   void ExpireOverdue();
   void WaitForWork();
-  void Finish(std::unique_ptr<Job> job, Response response);
+  static void Finish(std::unique_ptr<Job> job, Response response);
   void FailWaiting(const absl::Status& why);
 
   const Options options_;

@@ -10,13 +10,13 @@ namespace sluice::active_directory {
 using connector::Error;
 using connector::Reason;
 
-Containers::Answers Containers::Ensure(const std::vector<Dn>& wanted) {
+Containers::Answers Containers::Ensure(const std::vector<Dn>& wanted, absl::Time deadline) {
   absl::MutexLock lock(&mutex_);
   Round round = UnknownOf(wanted);
-  const absl::Status found = FindMissing(round);
+  const absl::Status found = FindMissing(round, deadline);
   for (const auto& [depth, level] : round.unknown) {
     if (found.ok()) {
-      MakeLevel(level, round);
+      MakeLevel(level, round, deadline);
     } else {
       for (const auto& [key, dn] : level) round.failed[key] = found;
     }
@@ -39,7 +39,7 @@ Containers::Round Containers::UnknownOf(const std::vector<Dn>& wanted) const {
   return round;
 }
 
-absl::Status Containers::FindMissing(Round& round) {
+absl::Status Containers::FindMissing(Round& round, absl::Time deadline) {
   std::vector<Request> requests;
   std::vector<std::pair<size_t, std::string>> asked;
   for (const auto& [depth, level] : round.unknown) {
@@ -48,7 +48,7 @@ absl::Status Containers::FindMissing(Round& round) {
       asked.emplace_back(depth, key);
     }
   }
-  const std::vector<Response> responses = client_.Run(std::move(requests));
+  const std::vector<Response> responses = client_.Run(std::move(requests), TimeUntil(deadline));
   for (size_t i = 0; i < asked.size(); ++i) {
     const auto& [depth, key] = asked[i];
     if (responses[i].ok()) {
@@ -61,7 +61,7 @@ absl::Status Containers::FindMissing(Round& round) {
   return absl::OkStatus();
 }
 
-void Containers::MakeLevel(const Level& level, Round& round) {
+void Containers::MakeLevel(const Level& level, Round& round, absl::Time deadline) {
   std::vector<Request> requests;
   std::vector<const Dn*> to_make;
   for (const auto& [key, dn] : level) {
@@ -78,7 +78,7 @@ void Containers::MakeLevel(const Level& level, Round& round) {
       to_make.push_back(&dn);
     }
   }
-  const std::vector<Response> responses = client_.Run(std::move(requests));
+  const std::vector<Response> responses = client_.Run(std::move(requests), TimeUntil(deadline));
   for (size_t i = 0; i < to_make.size(); ++i) {
     const std::string key = to_make[i]->Key();
     if (responses[i].ok()) round.made.emplace(key, *to_make[i]);

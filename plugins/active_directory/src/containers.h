@@ -22,7 +22,8 @@ class Containers {
   // For each that is wanted (by Key()): the ones that were made on the way to it, outermost first and each told once;
   // or why it is not there. Nothing but organizational units is made, and nothing outside the base.
   using Answers = std::map<std::string, absl::StatusOr<std::vector<Dn>>>;
-  Answers Ensure(const std::vector<Dn>& wanted) ABSL_LOCKS_EXCLUDED(mutex_);
+  Answers Ensure(const std::vector<Dn>& wanted, absl::Time deadline = absl::InfiniteFuture())
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // One that was believed to be there is not.
   void Forget() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -35,8 +36,8 @@ class Containers {
   };
   Round UnknownOf(const std::vector<Dn>& wanted) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Leaves in the round only those that are not there.
-  absl::Status FindMissing(Round& round) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void MakeLevel(const Level& level, Round& round) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status FindMissing(Round& round, absl::Time deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void MakeLevel(const Level& level, Round& round, absl::Time deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::vector<Dn>> AnswerFor(const Dn& dn, Round& round) const;
 
   Client& client_;

@@ -100,7 +100,7 @@ absl::StatusOr<Writer::Works> Writer::Findable(Works works, const DirectorySchem
   for (const auto& [attribute, asked] : by_attribute) {
     absl::flat_hash_set<std::string> values;
     for (const auto& [work, value] : asked) values.insert(value);
-    const auto held = directory_.value_lists().Held(*attribute, values);
+    const auto held = directory_.value_lists().Held(*attribute, values, deadline_);
     if (!held.ok()) return held.status();
     for (const auto& [work, value] : asked) {
       if (held->contains(value)) findable.push_back(work);
@@ -119,7 +119,7 @@ void Writer::Correlate(const Works& works) {
   const auto fail = [&asked](const absl::Status& status) {
     for (Work* work : asked) work->Finish(Result::Failed(status));
   };
-  const auto schema = directory_.Schema();
+  const auto schema = directory_.Schema(deadline_);
   if (!schema.ok()) return fail(schema.status());
   const absl::StatusOr<Works> findable = Findable(asked, **schema);
   if (!findable.ok()) return fail(findable.status());
@@ -131,7 +131,7 @@ void Writer::Correlate(const Works& works) {
     attributes.insert(more.begin(), more.end());
   }
   const absl::StatusOr<std::vector<Entry>> entries =
-      directory_.FindAny(filters, {attributes.begin(), attributes.end()});
+      directory_.FindAny(filters, {attributes.begin(), attributes.end()}, deadline_);
   if (!entries.ok()) return fail(entries.status());
   for (Work* work : *findable) {
     const Operation& operation = *work->operation;
@@ -155,7 +155,7 @@ void Writer::Correlate(const Works& works) {
 }
 
 void Writer::PrepareCreations(const Works& works, std::vector<Creation>& creations) {
-  auto schema = directory_.Schema();
+  auto schema = directory_.Schema(deadline_);
   std::vector<Dn> parents;
   for (Work* work : works) {
     if (work->done) continue;
@@ -171,7 +171,7 @@ void Writer::PrepareCreations(const Works& works, std::vector<Creation>& creatio
     parents.push_back(plan->name.Parent());
     creations.push_back(Creation{work, *std::move(plan), false, false, {}});
   }
-  auto containers = directory_.containers().Ensure(parents);
+  auto containers = directory_.containers().Ensure(parents, deadline_);
   for (Creation& creation : creations) {
     auto& container = containers.at(creation.plan.name.Parent().Key());
     if (!container.ok()) {
@@ -214,7 +214,7 @@ void Writer::AddObjects(std::vector<Creation>& creations) {
     }
     if (lost_parents.empty()) return;
     directory_.containers().Forget();
-    directory_.containers().Ensure(lost_parents);
+    directory_.containers().Ensure(lost_parents, deadline_);
   }
 }
 
@@ -225,7 +225,7 @@ void Writer::ReadBack(std::vector<Creation>& creations) {
     if (creation.added) filters.push_back(Equals("distinguishedName", creation.plan.name.ToString()));
   }
   if (filters.empty()) return;
-  auto entries = directory_.FindAny(filters, {});
+  auto entries = directory_.FindAny(filters, {}, deadline_);
   std::map<std::string, const Entry*> by_name;
   if (entries.ok()) {
     for (const Entry& entry : *entries) {
@@ -260,7 +260,7 @@ void Writer::ExplainTaken(std::vector<Creation>& creations) {
     filters.insert(filters.end(), more.begin(), more.end());
   }
   if (filters.empty()) return;
-  const auto entries = directory_.FindAny(filters, {"sAMAccountName", "userPrincipalName"});
+  const auto entries = directory_.FindAny(filters, {"sAMAccountName", "userPrincipalName"}, deadline_);
   for (Creation& creation : creations) {
     if (!creation.taken) continue;
     if (entries.ok()) AddTaken(wanted_of(creation), *entries, creation.error);

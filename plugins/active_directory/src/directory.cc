@@ -27,6 +27,13 @@ bool MustBeginAnew(const Request& request, const Response& response) {
   return !request.cookie.empty() && response.code == LDAP_UNWILLING_TO_PERFORM;
 }
 
+// What to ask for of many objects.
+std::vector<std::string> OfMany(std::vector<std::string> attributes) {
+  std::erase_if(attributes, [](const std::string& name) { return IsOfOneObjectOnly(name); });
+  attributes.emplace_back("objectGUID");
+  return attributes;
+}
+
 // More than a directory gives at once (MaxPageSize, or what a server is set to).
 bool IsOnlyAPart(const Response& response) {
   return response.fate == Fate::kAnswered &&
@@ -132,13 +139,13 @@ std::string FilterOf(absl::string_view object_class) {
   return "(sAMAccountName=*)";
 }
 
-absl::StatusOr<std::shared_ptr<const DirectorySchema>> Directory::Schema() {
+absl::StatusOr<std::shared_ptr<const DirectorySchema>> Directory::Schema(absl::Time deadline) {
   {
     absl::MutexLock lock(&mutex_);
     if (schema_ != nullptr) return schema_;
   }
-  const Response root =
-      client_.RunOne(Request::Search("", LDAP_SCOPE_BASE, "(objectClass=*)", {"schemaNamingContext"}));
+  const Response root = client_.RunOne(Request::Search("", LDAP_SCOPE_BASE, "(objectClass=*)", {"schemaNamingContext"}),
+                                       TimeUntil(deadline));
   if (!root.ok()) return ErrorOf(root, "to say where its schema is").AsStatus();
   const std::string where = root.entries.empty() ? "" : root.entries[0].First("schemanamingcontext");
   auto base = Dn::Parse(where);
@@ -151,10 +158,11 @@ absl::StatusOr<std::shared_ptr<const DirectorySchema>> Directory::Schema() {
       return absl::OkStatus();
     };
   };
-  auto status =
-      ListAtOnce(*base, "(objectClass=attributeSchema)", DirectorySchema::AttributesToRead(), keep(attributes));
+  auto status = ListAtOnce(*base, "(objectClass=attributeSchema)", DirectorySchema::AttributesToRead(),
+                           keep(attributes), deadline);
   if (!status.ok()) return status;
-  status = ListAtOnce(*base, "(objectClass=classSchema)", DirectorySchema::ClassAttributesToRead(), keep(classes));
+  status =
+      ListAtOnce(*base, "(objectClass=classSchema)", DirectorySchema::ClassAttributesToRead(), keep(classes), deadline);
   if (!status.ok()) return status;
   if (attributes.empty()) {
     return Error(Reason::kForbidden, "AD-040", "the service account may not read the directory's schema").AsStatus();
@@ -196,16 +204,16 @@ void Directory::AddFineGrainedRules(PasswordRules& rules) {
 }
 
 absl::Status Directory::List(const Dn& base, const std::string& filter, const std::vector<std::string>& attributes,
-                             bool extended_names, const connector::Cancellation& cancellation, const Each& each) {
+                             bool extended_names, const connector::Cancellation& cancellation, const Each& each,
+                             absl::Time deadline) {
   std::set<std::string> seen;
   for (int attempt = 1;; ++attempt) {
-    Request request = Request::Search(base.ToString(), LDAP_SCOPE_SUBTREE, filter, attributes);
-    request.attributes.push_back("objectGUID");
+    Request request = Request::Search(base.ToString(), LDAP_SCOPE_SUBTREE, filter, OfMany(attributes));
     request.page_size = layout_.page_size;
     request.extended_names = extended_names;
     while (true) {
       if (cancellation.IsCancelled()) return Error(Reason::kCancelled, "AD-053", "the list was given up").AsStatus();
-      Response page = client_.RunOne(request, absl::Minutes(2));
+      Response page = client_.RunOne(request, TimeUntil(deadline, absl::Minutes(2)));
       if (!page.ok()) {
         if (MustBeginAnew(request, page) && attempt < kListAttempts) break;  // Leaving out what was seen.
         return ErrorOf(page, "to list objects").AsStatus();
@@ -222,11 +230,10 @@ absl::Status Directory::List(const Dn& base, const std::string& filter, const st
 }
 
 absl::Status Directory::ListAtOnce(const Dn& base, const std::string& filter,
-                                   const std::vector<std::string>& attributes, const Each& each) {
-  Request request = Request::Search(base.ToString(), LDAP_SCOPE_SUBTREE, filter, attributes);
-  request.attributes.push_back("objectGUID");
-  const Response whole = client_.RunOne(std::move(request), absl::Minutes(2));
-  if (IsOnlyAPart(whole)) return List(base, filter, attributes, /*extended_names=*/false, {}, each);
+                                   const std::vector<std::string>& attributes, const Each& each, absl::Time deadline) {
+  Request request = Request::Search(base.ToString(), LDAP_SCOPE_SUBTREE, filter, OfMany(attributes));
+  const Response whole = client_.RunOne(std::move(request), TimeUntil(deadline, absl::Minutes(2)));
+  if (IsOnlyAPart(whole)) return List(base, filter, attributes, /*extended_names=*/false, {}, each, deadline);
   if (!whole.ok()) return ErrorOf(whole, "to list objects").AsStatus();
   for (const Entry& entry : whole.entries) {
     if (auto status = each(entry); !status.ok()) return status;
@@ -235,20 +242,20 @@ absl::Status Directory::ListAtOnce(const Dn& base, const std::string& filter,
 }
 
 absl::StatusOr<std::vector<Entry>> Directory::FindAny(const std::vector<std::string>& filters,
-                                                      const std::vector<std::string>& attributes) {
+                                                      const std::vector<std::string>& attributes, absl::Time deadline) {
   std::vector<Request> requests;
   for (size_t at = 0; at < filters.size(); at += kFiltersInOneSearch) {
     const size_t end = std::min(filters.size(), at + kFiltersInOneSearch);
     Request request = Request::Search(layout_.base.ToString(), LDAP_SCOPE_SUBTREE,
-                                      AnyOf({filters.begin() + at, filters.begin() + end}), attributes);
-    request.attributes.insert(request.attributes.end(), {"objectGUID", "objectClass"});
+                                      AnyOf({filters.begin() + at, filters.begin() + end}), OfMany(attributes));
+    request.attributes.emplace_back("objectClass");
     requests.push_back(std::move(request));
   }
   std::vector<Entry> found;
   std::set<std::string> seen;
   int attempts = 0;
   while (!requests.empty()) {
-    std::vector<Response> responses = client_.Run(requests);
+    std::vector<Response> responses = client_.Run(requests, TimeUntil(deadline));
     std::vector<Request> more;
     for (size_t i = 0; i < responses.size(); ++i) {
       Response& response = responses[i];
@@ -278,10 +285,11 @@ absl::StatusOr<std::vector<Entry>> Directory::FindAny(const std::vector<std::str
 }
 
 absl::StatusOr<std::map<std::string, Entry>> Directory::FindByIds(const std::set<std::string>& ids,
-                                                                  const std::vector<std::string>& attributes) {
+                                                                  const std::vector<std::string>& attributes,
+                                                                  absl::Time deadline) {
   std::vector<std::string> filters;
   for (const std::string& id : ids) filters.push_back(Equals("objectGUID", id));
-  auto entries = FindAny(filters, attributes);
+  auto entries = FindAny(filters, attributes, deadline);
   if (!entries.ok()) return entries.status();
   std::map<std::string, Entry> by_id;
   for (Entry& entry : *entries) {

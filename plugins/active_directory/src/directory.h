@@ -61,27 +61,32 @@ class Directory {
   const Layout& layout() const { return layout_; }
   Client& client() { return client_; }
 
+  // Whatever takes a deadline ends by it, UNAVAILABLE when the directory has not answered until then.
   // Read at first use.
-  absl::StatusOr<std::shared_ptr<const DirectorySchema>> Schema() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<std::shared_ptr<const DirectorySchema>> Schema(absl::Time deadline = absl::InfiniteFuture())
+      ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<PasswordRules> ReadPasswordRules();
 
   // Every object below `base` that the filter matches, page by page, each once even if the list had to begin anew on
   // another connection. Stops with the first error, its own or `each`'s.
   using Each = std::function<absl::Status(const Entry& entry)>;
   absl::Status List(const Dn& base, const std::string& filter, const std::vector<std::string>& attributes,
-                    bool extended_names, const connector::Cancellation& cancellation, const Each& each);
+                    bool extended_names, const connector::Cancellation& cancellation, const Each& each,
+                    absl::Time deadline = absl::InfiniteFuture());
 
   // The same of a list that is usually short, or of small entries: at once, and in pages only when the directory gives
   // no more than a part of it. Samba takes several times as long for an entry in a page.
   absl::Status ListAtOnce(const Dn& base, const std::string& filter, const std::vector<std::string>& attributes,
-                          const Each& each);
+                          const Each& each, absl::Time deadline = absl::InfiniteFuture());
 
   // Everything in the domain that one of the filters matches; about 50 filters a search, the searches pipelined.
   absl::StatusOr<std::vector<Entry>> FindAny(const std::vector<std::string>& filters,
-                                             const std::vector<std::string>& attributes);
+                                             const std::vector<std::string>& attributes,
+                                             absl::Time deadline = absl::InfiniteFuture());
   // By objectGUID; those that are not there are missing from the answer.
   absl::StatusOr<std::map<std::string, Entry>> FindByIds(const std::set<std::string>& ids,
-                                                         const std::vector<std::string>& attributes);
+                                                         const std::vector<std::string>& attributes,
+                                                         absl::Time deadline = absl::InfiniteFuture());
 
   // All values of a list attribute (lower-case name) of an entry, the rest of a long list fetched by ranges.
   absl::StatusOr<std::vector<std::string>> AllValues(const Entry& entry, absl::string_view lower_name,

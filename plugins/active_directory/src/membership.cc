@@ -166,7 +166,7 @@ absl::StatusOr<std::map<std::string, Writer::Membership>> Writer::ReadMembers(co
   std::map<std::string, Membership> members;
   for (const std::string& id : accounts) members[id];
   const Response name =
-      directory_.client().RunOne(Request::Search(GuidDn(group), LDAP_SCOPE_BASE, "(objectClass=group)", {}));
+      directory_.client().RunOne(Request::Search(GuidDn(group), LDAP_SCOPE_BASE, "(objectClass=group)", {}), Timeout());
   group_there = name.ok() && !name.entries.empty();
   if (!name.ok() && TroubleOf(name) != Trouble::kGone) return ErrorOf(name, "to show a group").AsStatus();
   std::vector<std::string> there, inside;
@@ -174,10 +174,10 @@ absl::StatusOr<std::map<std::string, Writer::Membership>> Writer::ReadMembers(co
     there.push_back(Equals("objectGUID", id));
     if (group_there) inside.push_back(AllOf({Equals("memberOf", name.entries[0].dn), Equals("objectGUID", id)}));
   }
-  const auto found = directory_.FindAny(there, {});
+  const auto found = directory_.FindAny(there, {}, deadline_);
   if (!found.ok()) return found.status();
   for (const Entry& entry : *found) members[entry.Guid()].there = true;
-  const auto holders = directory_.FindAny(inside, {});
+  const auto holders = directory_.FindAny(inside, {}, deadline_);
   if (!holders.ok()) return holders.status();
   for (const Entry& entry : *holders) members[entry.Guid()].member = true;
   return members;

@@ -64,6 +64,15 @@ absl::StatusOr<std::string> OneText(const AttributeSchema& attribute, const Valu
 
 }  // namespace
 
+bool IsOfOneObjectOnly(absl::string_view name) {
+  for (const char* one : {"tokenGroups", "tokenGroupsGlobalAndUniversal", "tokenGroupsNoGCAcceptable",
+                          "msds-tokenGroupNames", "msds-tokenGroupNamesGlobalAndUniversal",
+                          "msds-tokenGroupNamesNoGCAcceptable", "msds-memberOfTransitive", "msds-memberTransitive"}) {
+    if (absl::EqualsIgnoreCase(one, name)) return true;
+  }
+  return false;
+}
+
 std::vector<std::string> DirectorySchema::AttributesToRead() {
   return {"lDAPDisplayName", "attributeSyntax", "isSingleValued", "rangeUpper",
           "linkID",          "systemOnly",      "searchFlags",    "systemFlags"};
@@ -79,6 +88,7 @@ DirectorySchema DirectorySchema::Of(const std::vector<Entry>& attributes, const 
   for (const Entry& entry : attributes) {
     AttributeSchema attribute;
     attribute.name = entry.First("ldapdisplayname");
+    if (IsOfOneObjectOnly(attribute.name)) continue;
     attribute.kind = KindOf(entry.First("attributesyntax"));
     // Of accounts and groups a description is one text, whatever the schema says.
     attribute.single = IsTrue(entry, "issinglevalued") || attribute.name == "description";

@@ -27,6 +27,10 @@ struct AttributeSchema {
   uint32_t max_length = 0;    // Of texts; 0: none.
 };
 
+// Computed in a search of one object only: in any other it is an error of the whole search (MS-ADTS 3.1.1.4.5). Objects
+// are read many at once here, so that no schema of ours has these, and no search asks for them.
+bool IsOfOneObjectOnly(absl::string_view name);
+
 class DirectorySchema {
  public:
   // `attributes` and `classes`: the attributeSchema and classSchema objects.

@@ -90,9 +90,9 @@ void Writer::UpdateRound(const Works& works, bool last) {
       for (const std::string& name : LdapAttributesFor({delta.attribute})) names.insert(name);
     }
   }
-  auto schema = directory_.Schema();
+  auto schema = directory_.Schema(deadline_);
   const absl::StatusOr<std::map<std::string, Entry>> found =
-      schema.ok() ? directory_.FindByIds(ids, {names.begin(), names.end()}) : schema.status();
+      schema.ok() ? directory_.FindByIds(ids, {names.begin(), names.end()}, deadline_) : schema.status();
   if (!found.ok()) {
     for (Work* work : works) work->Finish(Result::Failed(found.status()));
     return;
@@ -178,7 +178,7 @@ void Writer::EnsureTargets(std::vector<Updating>& updates) {
     if (update.plan.container.has_value()) wanted.push_back(*update.plan.container);
   }
   if (wanted.empty()) return;
-  auto containers = directory_.containers().Ensure(wanted);
+  auto containers = directory_.containers().Ensure(wanted, deadline_);
   for (Updating& update : updates) {
     if (!update.plan.container.has_value()) continue;
     auto& container = containers.at(update.plan.container->Key());
@@ -257,7 +257,7 @@ void Writer::ExplainTaken(std::vector<Updating>& updates) {
     filters.insert(filters.end(), more.begin(), more.end());
   }
   if (filters.empty()) return;
-  const auto entries = directory_.FindAny(filters, {"sAMAccountName", "userPrincipalName"});
+  const auto entries = directory_.FindAny(filters, {"sAMAccountName", "userPrincipalName"}, deadline_);
   if (!entries.ok()) return;
   for (Updating& update : updates) {
     if (update.taken) AddTaken(wanted_of(update), *entries, *update.error);
@@ -315,7 +315,7 @@ void Writer::SetCredentials(const Works& works) {
 void Writer::Delete(const Works& works) {
   std::set<std::string> ids;
   for (const Work* work : works) ids.insert(work->operation->object_id);
-  const auto found = directory_.FindByIds(ids, {"adminCount", "member"});
+  const auto found = directory_.FindByIds(ids, {"adminCount", "member"}, deadline_);
   if (!found.ok()) {
     for (Work* work : works) work->Finish(Result::Failed(found.status()));
     return;

@@ -19,9 +19,9 @@ constexpr int kAttempts = 3;  // When the connection is lost meanwhile.
 
 }  // namespace
 
-absl::StatusOr<ValueLists::Count> ValueLists::CountChanges() {
-  const Response root =
-      directory_.client().RunOne(Request::Search("", LDAP_SCOPE_BASE, "(objectClass=*)", {"highestCommittedUSN"}));
+absl::StatusOr<ValueLists::Count> ValueLists::CountChanges(absl::Time deadline) {
+  const Response root = directory_.client().RunOne(
+      Request::Search("", LDAP_SCOPE_BASE, "(objectClass=*)", {"highestCommittedUSN"}), TimeUntil(deadline));
   if (!root.ok()) return ErrorOf(root, "to say how far it is").AsStatus();
   Count count;
   count.connection = root.connection;
@@ -32,11 +32,11 @@ absl::StatusOr<ValueLists::Count> ValueLists::CountChanges() {
   return count;
 }
 
-absl::Status ValueLists::Refresh(const AttributeSchema& attribute, List& list) {
+absl::Status ValueLists::Refresh(const AttributeSchema& attribute, List& list, absl::Time deadline) {
   const std::string lower_name = absl::AsciiStrToLower(attribute.name);
   const std::string has_one = absl::StrCat("(", attribute.name, "=*)");
   for (int attempt = 1; attempt <= kAttempts; ++attempt) {
-    const auto before = CountChanges();
+    const auto before = CountChanges(deadline);
     if (!before.ok()) return before.status();
     const bool goes_on = list.connection == before->connection;
     if (!goes_on) list = List();
@@ -47,13 +47,14 @@ absl::Status ValueLists::Refresh(const AttributeSchema& attribute, List& list) {
       return absl::OkStatus();
     };
     const Dn& base = directory_.layout().base;
-    const auto status = goes_on ? directory_.ListAtOnce(base, filter, {attribute.name}, keep)
-                                : directory_.List(base, filter, {attribute.name}, /*extended_names=*/false, {}, keep);
+    const auto status =
+        goes_on ? directory_.ListAtOnce(base, filter, {attribute.name}, keep, deadline)
+                : directory_.List(base, filter, {attribute.name}, /*extended_names=*/false, {}, keep, deadline);
     if (!status.ok()) {
       list = List();
       return status;
     }
-    const auto after = CountChanges();
+    const auto after = CountChanges(deadline);
     if (!after.ok()) return after.status();
     if (after->connection == before->connection) {
       list.connection = before->connection;
@@ -67,10 +68,11 @@ absl::Status ValueLists::Refresh(const AttributeSchema& attribute, List& list) {
 }
 
 absl::StatusOr<absl::flat_hash_set<std::string>> ValueLists::Held(const AttributeSchema& attribute,
-                                                                  const absl::flat_hash_set<std::string>& values) {
+                                                                  const absl::flat_hash_set<std::string>& values,
+                                                                  absl::Time deadline) {
   absl::MutexLock lock(&mutex_);
   List& list = lists_[absl::AsciiStrToLower(attribute.name)];
-  if (auto status = Refresh(attribute, list); !status.ok()) return status;
+  if (auto status = Refresh(attribute, list, deadline); !status.ok()) return status;
   absl::flat_hash_set<std::string> held;
   for (const std::string& value : values) {
     if (list.values.contains(value)) held.insert(value);

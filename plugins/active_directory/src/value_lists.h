@@ -27,8 +27,8 @@ class ValueLists {
 
   // Of `values` (as ComparisonKey), those that somebody may have.
   absl::StatusOr<absl::flat_hash_set<std::string>> Held(const AttributeSchema& attribute,
-                                                        const absl::flat_hash_set<std::string>& values)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+                                                        const absl::flat_hash_set<std::string>& values,
+                                                        absl::Time deadline) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   struct List {
@@ -41,8 +41,8 @@ class ValueLists {
     uint64_t connection = 0;
     int64_t changes = 0;
   };
-  absl::StatusOr<Count> CountChanges();
-  absl::Status Refresh(const AttributeSchema& attribute, List& list);
+  absl::StatusOr<Count> CountChanges(absl::Time deadline);
+  absl::Status Refresh(const AttributeSchema& attribute, List& list, absl::Time deadline);
 
   Directory& directory_;
   absl::Mutex mutex_;

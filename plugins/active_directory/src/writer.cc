@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "plugins/active_directory/src/refusal.h"
 
 namespace sluice::active_directory {
@@ -32,7 +33,7 @@ bool Writer::FinishUnanswered(Work& work, const Response& response) {
 std::vector<Result> Writer::Apply(const std::vector<Operation>& operations) {
   std::vector<Work> works(operations.size());
   std::map<Action, Works> by_action;
-  absl::Duration timeout = absl::Seconds(60);
+  absl::Duration timeout = absl::Minutes(2);  // As the contract has it.
   for (size_t i = 0; i < operations.size(); ++i) {
     const Operation& operation = operations[i];
     Work& work = works[i];
@@ -47,11 +48,11 @@ std::vector<Result> Writer::Apply(const std::vector<Operation>& operations) {
       work.Finish(Result::Failed(Error(Reason::kUnsupported, "AD-038",
                                        absl::StrCat("objects of class ", operation.object_class, " are only read"))));
     } else {
-      timeout = std::min(timeout, std::max(operation.timeout, absl::Seconds(1)));
+      if (operation.timeout > absl::ZeroDuration()) timeout = std::min(timeout, operation.timeout);
       by_action[operation.action].push_back(&work);
     }
   }
-  timeout_ = timeout;
+  deadline_ = absl::Now() + timeout;
   Works members, updates;
   for (auto& [action, some] : by_action) {
     switch (action) {

@@ -92,10 +92,10 @@ class Writer {
 
   // True (and the work is finished) when the answer is lost or was never asked for.
   static bool FinishUnanswered(Work& work, const Response& response);
-  absl::Duration Timeout() const { return timeout_; }
+  absl::Duration Timeout() const { return TimeUntil(deadline_); }
 
   Directory& directory_;
-  absl::Duration timeout_ = absl::Seconds(60);
+  absl::Time deadline_ = absl::InfiniteFuture();  // Of the batch, all its requests together: the shortest timeout.
 };
 
 // The holder of a taken value among entries, told to the host.

@@ -127,6 +127,19 @@ TEST_F(ClientTest, ARequestThatGetsNoAnswerEndsInTime) {
   EXPECT_EQ(write.fate, Fate::kInDoubt);
 }
 
+TEST_F(ClientTest, ACallerLeavesInTimeWhileAConnectionIsMadeThatNobodyAnswers) {
+  proxy_.SwallowAnswers(true);  // From the beginning: the handshake gets no answer either.
+  const absl::Time began = absl::Now();
+  const Response write = client_.RunOne(AddUnit("Never"), absl::Milliseconds(300));
+  EXPECT_LT(absl::Now() - began, absl::Seconds(3)) << "a connection may take 10 s";
+  EXPECT_EQ(write.fate, Fate::kNotSent);
+  proxy_.SwallowAnswers(false);
+  proxy_.CutAll();
+  // The connection that was cut may take one more request with it.
+  EXPECT_TRUE(client_.RunOne(ReadBase()).ok() || client_.RunOne(ReadBase()).ok());
+  EXPECT_FALSE(IsThere("Never")) << "what nobody waits for any more is not sent";
+}
+
 TEST_F(ClientTest, AServerThatWasNeverThereFailsAtOnce) {
   Client::Options options = Samba::Get().ClientOptions();
   options.servers = {*ParseEndpoint(absl::StrCat("ldaps://", Samba::Get().ip(), ":1"))};

@@ -1,4 +1,5 @@
 // What the connector reads of a real directory: lists, verdicts, schema, policy, rights.
+#include "absl/strings/ascii.h"
 #include "plugins/active_directory/tests/connector_fixture.h"
 
 namespace sluice::active_directory {
@@ -163,6 +164,37 @@ TEST_F(ConnectorTest, SettingsThatCannotWorkAreRefusedWithTheirName) {
   EXPECT_EQ(connector_->Validate(request).diagnostics[0].path, (connector::Path{std::string("base")}));
   request.settings = connector::Settings({{"servers", Value("ldaps://dc1")}, {"base", Value("DC=x")}}, {});
   EXPECT_TRUE(connector_->Validate(request).diagnostics.empty());
+}
+
+// What Read finds.
+class FoundRecords final : public connector::FoundWriter {
+ public:
+  absl::Status Found(size_t, const connector::Record& record, connector::AnyText) override {
+    records.push_back(record);
+    return absl::OkStatus();
+  }
+  void Failed(size_t, connector::Error) override { ADD_FAILURE() << "a key failed"; }
+  std::vector<connector::Record> records;
+};
+
+// A directory answers a search that asks many objects for such an attribute with an error, and gives nothing.
+TEST_F(ConnectorTest, WhatADirectoryComputesForOneObjectOnlyIsNotOfferedAndHarmsNoReading) {
+  const std::string id = ApplyOne(Person("Tokens", "tokens", "tokens-1")).object_id;
+  const auto schema = connector_->Schema({});
+  ASSERT_TRUE(schema.ok());
+  connector::ReadRequest request;
+  request.object_class = kAccount;
+  request.keys = {connector::Key{id, {}}};
+  for (const connector::Attribute& attribute : (**schema).classes[0].attributes) {
+    EXPECT_NE(absl::AsciiStrToLower(attribute.name).substr(0, 11), "tokengroups");
+    request.attributes.push_back(attribute.name);
+  }
+  EXPECT_GT(request.attributes.size(), 200u);
+  request.attributes.push_back("tokenGroups");
+  FoundRecords found;
+  const auto status = connector_->Read(request, found);
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(found.records.size(), 1u);
 }
 
 TEST_F(ConnectorTest, APasswordSettingsObjectThatIsStricterThanTheDomainCounts) {

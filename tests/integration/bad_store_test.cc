@@ -2,10 +2,15 @@
 // it, a host that sleeps while time or another host goes on: nothing is sent that is not stored, work stops with one
 // line and goes on by itself.
 
+#include <errno.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -44,6 +49,28 @@ class BadStoreTest : public testing::Test {
     return calls;
   }
   static Json LastRun(SmallSchool& school) { return school.Must({"run", "list", "--limit", "1"})["runs"][0]; }
+  // Nothing is sent that is not stored, one line says so, and decisions are refused.
+  static void ExpectThatItWaits(SmallSchool& school, const std::string& line) {
+    const size_t calls = AwaitQuiet(school);
+    EXPECT_LT(calls, 120u) << "it was all done before";
+    const Json run = LastRun(school);
+    EXPECT_EQ(run["state"], "running");
+    const Json shown = school.Must({"run", "show", run["name"].get<std::string>().substr(5)}).value("run", Json());
+    EXPECT_THAT(shown.value("warnings", Json()).dump(), AllOf(HasSubstr(line), HasSubstr("nothing is sent until")));
+    EXPECT_EQ(shown.value("warnings", Json()).size(), 1u);
+    const Answer refused = school.Sluice({"system", "activate", "dir", "--reason", "in use"});
+    EXPECT_EQ(refused.code, 1);
+    EXPECT_THAT(refused.err, HasSubstr(line));
+    EXPECT_EQ(school.Calls().size(), calls) << "something was sent that is not stored";
+  }
+  static void ExpectThatItGoesOn(SmallSchool& school, const std::function<Answer()>& enforcement) {
+    school.Faults("dir", "");
+    const Answer answer = enforcement();
+    EXPECT_EQ(answer.code, 0) << answer.out << answer.err;
+    EXPECT_EQ(answer.json["state"], "succeeded");
+    school.Finish();
+    school.ExpectAllIsRight();
+  }
   static void SetFileLimit(const Host& host, rlim_t bytes) {
     rlimit limit = {};
     ASSERT_EQ(prlimit(host.pid(), RLIMIT_FSIZE, nullptr, &limit), 0);
@@ -56,24 +83,95 @@ TEST_F(BadStoreTest, WhatMayNotGrowStopsTheWorkWithOneLineAndItGoesOnByItself) {
   SmallSchool school({.people = 40});
   const auto enforcement = BeginEnforcement(school);
   SetFileLimit(school.host(), 4096);  // Nothing of the host's may grow: its store, its log.
-  const size_t calls = AwaitQuiet(school);
-  EXPECT_LT(calls, 120u) << "it was all done before";
-  Json run = LastRun(school);
-  EXPECT_EQ(run["state"], "running");
-  const Json shown = school.Must({"run", "show", run["name"].get<std::string>().substr(5)}).value("run", Json());
-  EXPECT_THAT(shown.value("warnings", Json()).dump(),
-              AllOf(HasSubstr("nothing was written"), HasSubstr("nothing is sent until")));
-  EXPECT_EQ(shown.value("warnings", Json()).size(), 1u);
-  const Answer refused = school.Sluice({"system", "activate", "dir", "--reason", "in use"});
-  EXPECT_EQ(refused.code, 1);
-  EXPECT_THAT(refused.err, HasSubstr("nothing was written"));
-  EXPECT_EQ(school.Calls().size(), calls) << "something was sent that is not stored";
-
-  school.Faults("dir", "");
+  ExpectThatItWaits(school, "nothing was written");
   SetFileLimit(school.host(), RLIM_INFINITY);
-  const Answer answer = enforcement();
-  EXPECT_EQ(answer.code, 0) << answer.out << answer.err;
-  EXPECT_EQ(answer.json["state"], "succeeded");
+  ExpectThatItGoesOn(school, enforcement);
+}
+
+// What a disk does while the host lives: it fills up, or the kernel makes it read-only.
+TEST_F(BadStoreTest, ADiskThatTakesNothingStopsTheWorkWithOneLineAndItGoesOnByItself) {
+  struct Fault {
+    const char* error;
+    const char* says;
+  };
+  for (const Fault& fault : {Fault{"28", "full"}, Fault{"30", "nothing was written"}}) {
+    SCOPED_TRACE(fault.error);
+    SmallSchool school({.people = 40});
+    const std::string control = school.root() + "/disk";
+    school.host().Stop();
+    school.host().place().program = "tests/sluiced-that-dies";
+    school.host().place().environment["SLUICE_DISK"] = control;
+    school.host().place().environment["SLUICE_DISK_BELOW"] = school.host().place().state;
+    school.host().Start();
+    const auto enforcement = BeginEnforcement(school);
+    WriteFile(control, fault.error);
+    ExpectThatItWaits(school, fault.says);
+    WriteFile(control, "0");
+    ExpectThatItGoesOn(school, enforcement);
+    // From the beginning: nothing starts that is not stored.
+    WriteFile(control, fault.error);
+    for (const char* command : {"import", "enforce"}) {
+      const Answer refused = school.Sluice({command});
+      EXPECT_EQ(refused.code, 1) << refused.out;
+      EXPECT_THAT(refused.err, HasSubstr(fault.says));
+    }
+    WriteFile(control, "0");
+    EXPECT_EQ(school.Sluice({"import"}).code, 0);
+  }
+}
+
+// A file system of nine megabytes, gone with the test. Where nobody may mount anything it is none, and the error of the
+// test before is all that can be had.
+class SmallDisk {
+ public:
+  SmallDisk() {
+    if (mkdtemp(folder_.data()) == nullptr) std::abort();
+    is_mounted_ = mount("sluice-test", folder_.c_str(), "tmpfs", 0, "size=9m") == 0;
+  }
+  ~SmallDisk() {
+    if (is_mounted_) umount2(folder_.c_str(), MNT_DETACH);
+    std::error_code error;
+    std::filesystem::remove(folder_, error);
+  }
+  bool is_mounted() const { return is_mounted_; }
+  const std::string& folder() const { return folder_; }
+
+ private:
+  std::string folder_ = "/tmp/sluice-disk-XXXXXX";
+  bool is_mounted_ = false;
+};
+
+TEST_F(BadStoreTest, AFileSystemThatIsReallyFullStopsTheWorkWithOneLineAndItGoesOnByItself) {
+  const SmallDisk disk;
+  if (!disk.is_mounted()) return;
+  SmallSchool school({.people = 40, .state = disk.folder() + "/host"});
+  const auto enforcement = BeginEnforcement(school);
+  const int ballast = open((disk.folder() + "/ballast").c_str(), O_WRONLY | O_CREAT, 0600);
+  const std::string block(4096, 'x');
+  while (write(ballast, block.data(), block.size()) > 0) {
+  }
+  EXPECT_EQ(errno, ENOSPC);
+  ExpectThatItWaits(school, "full");
+  EXPECT_EQ(ftruncate(ballast, 0), 0);
+  close(ballast);
+  ExpectThatItGoesOn(school, enforcement);
+}
+
+// A store that may not be written at all is said at the start, and the host does not come up half.
+TEST_F(BadStoreTest, AStoreThatMayNotBeWrittenIsSaidAtTheStart) {
+  SmallSchool school({.people = 6});
+  school.Finish();
+  school.host().Stop();
+  const std::string control = school.root() + "/disk";
+  school.host().place().program = "tests/sluiced-that-dies";
+  school.host().place().environment["SLUICE_DISK"] = control;
+  school.host().place().environment["SLUICE_DISK_BELOW"] = school.host().place().state;
+  WriteFile(control, "30");
+  std::string last_words;
+  EXPECT_FALSE(school.host().TryStart(&last_words));
+  EXPECT_THAT(last_words, HasSubstr(school.host().place().state));
+  WriteFile(control, "0");
+  school.host().Start();
   school.Finish();
   school.ExpectAllIsRight();
 }

@@ -159,7 +159,7 @@ Answer Host::Run(std::vector<std::string> arguments) const { return RunInBackgro
 
 std::function<Answer()> Host::RunInBackground(std::vector<std::string> arguments) const {
   static int count = 0;
-  const std::string out = absl::StrCat(place_.state, ".", ++count, ".out"), err = out + ".err";
+  const std::string out = absl::StrCat(place_.log, ".", ++count, ".out"), err = out + ".err";
   arguments.insert(arguments.end(), {"--json", "--socket", place_.socket});
   const std::shared_ptr<base::Subprocess> process = Spawn(Program("sluice"), arguments, {{"TZ", "UTC"}}, out, err);
   return [process, out, err] {

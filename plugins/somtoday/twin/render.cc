@@ -333,16 +333,27 @@ void WriteStamgroep(JsonOut& out, const School& school, uint32_t index, const Vi
   out.EndObject();
 }
 
-std::string WithPatch(const School& school, const std::string& uuid, std::string text) {
-  if (school.patches.empty()) return text;
-  const auto found = school.patches.find(uuid);
-  if (found == school.patches.end()) return text;
-  auto record = nlohmann::ordered_json::parse(text, nullptr, false);
-  for (const auto& [key, value] : found->second.items()) {
+void Apply(const nlohmann::ordered_json& patch, nlohmann::ordered_json& record) {
+  for (const auto& [key, value] : patch.items()) {
     if (value.is_null()) {
       record.erase(key);
     } else {
       record[key] = value;
+    }
+  }
+}
+
+// The record with its patch, and a pupil's placements with theirs.
+std::string WithPatch(const School& school, const std::string& uuid, std::string text) {
+  const bool is_patched = std::any_of(school.patches.begin(), school.patches.end(),
+                                      [&](const auto& patch) { return text.find(patch.first) != std::string::npos; });
+  if (!is_patched) return text;
+  auto record = nlohmann::ordered_json::parse(text, nullptr, false);
+  if (const auto found = school.patches.find(uuid); found != school.patches.end()) Apply(found->second, record);
+  if (const auto placements = record.find("plaatsingen"); placements != record.end() && placements->is_array()) {
+    for (auto& placement : *placements) {
+      const auto found = school.patches.find(placement.value("uuid", ""));
+      if (found != school.patches.end()) Apply(found->second, placement);
     }
   }
   return record.dump();

@@ -236,6 +236,12 @@ const Slot* LowerBound(const Slot* first, const Slot* last, absl::string_view na
 }
 }  // namespace
 
+Fields Fields::InOrder(Slots slots) {
+  Fields fields;
+  if (!slots.empty()) fields.slots_ = Shared(std::move(slots));
+  return fields;
+}
+
 size_t Fields::PlaceOf(absl::string_view name) const {
   const Slot* const end = first() + size();
   // They mostly come in order.

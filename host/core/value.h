@@ -156,14 +156,16 @@ absl::StatusOr<Value> ValueFromJson(const nlohmann::json& json);
 // Reads like a std::map, but an iterator gives its pair of references by value; references and iterators last until the
 // next change. Copies share one block of memory until one of them is changed.
 class Fields {
- private:
+ public:
   struct Slot {
     Shared<std::string> name;
     Value value;
   };
   using Slots = std::vector<Slot>;
+  // The quickest way to many: made of what is in order already, each name once. Names are shared by all.
+  static Fields InOrder(Slots slots);
+  static Shared<std::string> NameOf(absl::string_view name) { return Value::SharedText(name); }
 
- public:
   using key_type = std::string;
   using mapped_type = Value;
   using value_type = std::pair<const std::string&, const Value&>;

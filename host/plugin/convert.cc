@@ -330,6 +330,12 @@ engine::SystemSchema SchemaFromProto(const v1::GetSchemaReply& schema) {
 
 v1::Operation OperationToProto(const engine::TargetOperation& operation) {
   v1::Operation proto;
+  FillProto(operation, &proto);
+  return proto;
+}
+
+void FillProto(const engine::TargetOperation& operation, v1::Operation* out) {
+  v1::Operation& proto = *out;
   proto.set_id(operation.id);
   proto.set_attempt(operation.attempt);
   proto.set_action(ActionToProto(operation.action));
@@ -343,6 +349,8 @@ v1::Operation OperationToProto(const engine::TargetOperation& operation) {
       case engine::Delta::Change::kReplace:
         if (delta.is_secret && delta.value.kind() == Value::Kind::kText) {
           d->mutable_replace()->set_secret_text(delta.value.text());
+        } else if (delta.value.kind() == Value::Kind::kText) {  // Most are.
+          d->mutable_replace()->set_text(delta.value.text());
         } else {
           *d->mutable_replace() = ValueToProto(delta.value);
         }
@@ -372,7 +380,6 @@ v1::Operation OperationToProto(const engine::TargetOperation& operation) {
   proto.mutable_timeout()->set_seconds(absl::ToInt64Seconds(operation.timeout));
   proto.mutable_timeout()->set_nanos(
       static_cast<int32_t>(absl::ToInt64Nanoseconds(operation.timeout % absl::Seconds(1))));
-  return proto;
 }
 
 namespace {

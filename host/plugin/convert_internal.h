@@ -43,6 +43,7 @@ engine::TestReport TestReportFromProto(const connector::v1::TestReply& reply);
 engine::SystemSchema SchemaFromProto(const connector::v1::GetSchemaReply& schema);
 
 connector::v1::Operation OperationToProto(const engine::TargetOperation& operation);
+void FillProto(const engine::TargetOperation& operation, connector::v1::Operation* proto);  // Which must be empty.
 engine::TargetResult ResultFromProto(const connector::v1::OperationResult& result);
 engine::Verdict VerdictFromProto(const connector::v1::VerifyReply::Verdict& verdict);
 

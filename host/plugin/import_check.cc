@@ -6,7 +6,6 @@
 #include "host/plugin/convert_internal.h"
 #include "host/plugin/import_check_internal.h"
 #include "host/plugin/log_lines.h"
-#include "sdk/wire/columns.h"
 
 namespace sluice::plugin {
 namespace {
@@ -33,17 +32,7 @@ core::Completeness CompletenessOf(const v1::ImportEnd::ClassEnd& end) {
   }
 }
 
-// How many attributes each record of a batch has.
-std::vector<size_t> VisibleOf(const v1::RecordBatch& batch) {
-  std::vector<size_t> visible(static_cast<size_t>(batch.ids_size()));
-  for (const v1::Column& column : batch.columns()) {
-    const std::string& presence = column.presence();
-    for (size_t i = 0; i < visible.size() && (presence.empty() || i < presence.size()); ++i) {
-      visible[i] += presence.empty() || presence[i] != static_cast<char>(v1::PRESENCE_NOT_VISIBLE);
-    }
-  }
-  return visible;
-}
+bool IsVisible(char presence) { return presence != static_cast<char>(v1::PRESENCE_NOT_VISIBLE); }
 
 }  // namespace
 
@@ -53,17 +42,34 @@ ImportCheck::ImportCheck(const engine::ReadPlan& plan) {
   }
 }
 
-absl::Status ImportCheck::Take(const v1::ImportFrame& frame, Given* given) {
+absl::Status ImportCheck::CheckBegun(v1::ImportFrame::FrameCase frame) const {
   if (has_end_) return Refused("the plugin went on after its end");
-  if (!has_schema_ && frame.frame_case() != v1::ImportFrame::kSchema &&
-      frame.frame_case() != v1::ImportFrame::kProgress && frame.frame_case() != v1::ImportFrame::kDiagnostic) {
+  if (!has_schema_ && frame != v1::ImportFrame::kSchema && frame != v1::ImportFrame::kProgress &&
+      frame != v1::ImportFrame::kDiagnostic) {
     return Refused("the plugin sent data before its schema");
   }
+  return absl::OkStatus();
+}
+
+absl::Status ImportCheck::TakeBytes(absl::string_view bytes, Given* given) {
+  if (const auto records = wire::OnlyField(bytes, v1::ImportFrame::kRecordsFieldNumber); records.has_value()) {
+    RETURN_IF_ERROR(CheckBegun(v1::ImportFrame::kRecords));
+    return TakeRecords(*records, given);
+  }
+  v1::ImportFrame frame;
+  if (!frame.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return Refused("the plugin sent something that is not a frame of an import");
+  }
+  return Take(frame, given);
+}
+
+absl::Status ImportCheck::Take(const v1::ImportFrame& frame, Given* given) {
+  RETURN_IF_ERROR(CheckBegun(frame.frame_case()));
   switch (frame.frame_case()) {
     case v1::ImportFrame::kSchema:
       return TakeSchema(frame.schema(), given);
     case v1::ImportFrame::kRecords:
-      return TakeRecords(frame.records(), given);
+      return TakeRecords(frame.records().SerializeAsString(), given);
     case v1::ImportFrame::kDeleted:  // Whoever reads everything learns nothing from it, but for the number.
       RETURN_IF_ERROR(CheckIndexes(frame.deleted().object_class(), frame.deleted().scope()));
       deleted_[{frame.deleted().scope(), frame.deleted().object_class()}] +=
@@ -110,6 +116,7 @@ absl::Status ImportCheck::TakeSchema(const v1::StreamSchema& schema, Given* give
       }
       const bool all = asked == asked_.end() || asked->second.empty();
       c.attribute_is_asked.push_back(all || asked->second.count(attribute) > 0);
+      c.attribute_names.push_back(core::Fields::NameOf(attribute));
     }
     classes_.push_back(std::move(c));
   }
@@ -142,50 +149,77 @@ absl::Status ImportCheck::CheckIndexes(uint32_t object_class, uint32_t scope) co
   return absl::OkStatus();
 }
 
-absl::Status ImportCheck::TakeRecords(const v1::RecordBatch& batch, Given* given) {
+absl::Status ImportCheck::TakeRecords(absl::string_view bytes, Given* given) {
   if (classes_.empty()) return Refused("it sent records, its schema has no class");
-  RETURN_IF_ERROR(CheckIndexes(batch.object_class(), batch.scope()));
+  wire::BatchView batch;
+  if (absl::Status status = wire::ReadBatch(bytes, &batch); !status.ok()) return Refused(status.message());
+  RETURN_IF_ERROR(CheckIndexes(batch.object_class, batch.scope));
   const auto misfit = [&](const absl::Status& status) {
     return Refused(
-        absl::StrCat("a batch of ", Where(batch.object_class(), batch.scope()), " does not fit: ", status.message()));
+        absl::StrCat("a batch of ", Where(batch.object_class, batch.scope), " does not fit: ", status.message()));
   };
   if (absl::Status status = wire::CheckBatch(batch, schema_); !status.ok()) return misfit(status);
-  const Class& object_class = classes_[batch.object_class()];
-  std::vector<core::Record> records(static_cast<size_t>(batch.ids_size()));
-  const std::vector<size_t> visible = VisibleOf(batch);
+  const Class& object_class = classes_[batch.object_class];
+  std::vector<core::Record> records(batch.ids.size());
   for (size_t i = 0; i < records.size(); ++i) {
-    records[i].scope = scopes_[batch.scope()].first;
+    records[i].scope = scopes_[batch.scope].first;
     records[i].object_class = object_class.name;
-    records[i].id = batch.ids(static_cast<int>(i));
-    if (batch.names_size() != 0) records[i].name = batch.names(static_cast<int>(i));
-    records[i].attributes.reserve(visible[i]);  // No more than there are: a large school holds millions of them.
+    records[i].id = std::string(batch.ids[i]);
+    if (!batch.names.empty()) records[i].name = std::string(batch.names[i]);
   }
-  for (const v1::Column* column : InOrderOfNames(batch)) {
-    const std::string& name = NameOf(batch.object_class(), column->attribute());
-    const bool is_asked = object_class.attribute_is_asked[column->attribute()];
-    const absl::Status fits =
-        wire::VisitColumn(*column, records.size(), [&](size_t row, const std::string* text, const v1::Value* value) {
-          if (!is_asked) return;
-          core::Value seen = text != nullptr ? core::Value::Text(*text) : ValueFromProto(*value);
-          if (seen.is_visible()) records[row].attributes.emplace(name, std::move(seen));
-        });
-    if (fits.ok()) continue;
-    return misfit(wire::Misfit(batch, absl::StrCat("attribute ", column->attribute(), ": ", fits.message())));
-  }
-  counts_[{batch.scope(), batch.object_class()}] += records.size();
+  if (absl::Status status = TakeCells(batch, &records); !status.ok()) return misfit(status);
+  counts_[{batch.scope, batch.object_class}] += records.size();
   if (object_class.is_asked) given->records = std::move(records);
   return absl::OkStatus();
 }
 
-const std::string& ImportCheck::NameOf(uint32_t object_class, uint32_t attribute) const {
-  return schema_.classes(static_cast<int>(object_class)).attributes(static_cast<int>(attribute));
+absl::Status ImportCheck::TakeCells(const wire::BatchView& batch, std::vector<core::Record>* records) const {
+  struct Column {
+    const core::Shared<std::string>* name;
+    absl::string_view presence;
+    wire::CellReader cells;
+  };
+  const Class& object_class = classes_[batch.object_class];
+  std::vector<Column> columns;
+  columns.reserve(batch.columns.size());
+  for (const wire::BatchView::Column* column : InOrderOfNames(batch)) {
+    Column& added = columns.emplace_back();
+    if (absl::Status fits = added.cells.Start(*column, records->size()); !fits.ok()) {
+      return wire::Misfit(batch, absl::StrCat("attribute ", column->attribute, ": ", fits.message()));
+    }
+    if (!object_class.attribute_is_asked[column->attribute]) {
+      columns.pop_back();
+      continue;
+    }
+    added.name = &object_class.attribute_names[column->attribute];
+    added.presence = column->presence;
+  }
+  for (size_t row = 0; row < records->size(); ++row) {
+    // No more room than is needed: a large school holds millions of them.
+    core::Fields::Slots slots;
+    slots.reserve(static_cast<size_t>(std::count_if(columns.begin(), columns.end(), [&](const Column& column) {
+      return row >= column.presence.size() || IsVisible(column.presence[row]);
+    })));
+    for (Column& column : columns) {
+      const wire::CellReader::Cell cell = column.cells.Next();
+      if (cell.text.has_value()) {
+        slots.push_back({*column.name, core::Value::Text(*cell.text)});
+      } else if (cell.value != nullptr) {
+        core::Value value = ValueFromProto(*cell.value);
+        if (value.is_visible()) slots.push_back({*column.name, std::move(value)});
+      }
+    }
+    (*records)[row].attributes = core::Fields::InOrder(std::move(slots));
+  }
+  return absl::OkStatus();
 }
 
-std::vector<const v1::Column*> ImportCheck::InOrderOfNames(const v1::RecordBatch& batch) const {
-  std::vector<const v1::Column*> columns;
-  for (const v1::Column& column : batch.columns()) columns.push_back(&column);
-  std::sort(columns.begin(), columns.end(), [&](const v1::Column* a, const v1::Column* b) {
-    return NameOf(batch.object_class(), a->attribute()) < NameOf(batch.object_class(), b->attribute());
+std::vector<const wire::BatchView::Column*> ImportCheck::InOrderOfNames(const wire::BatchView& batch) const {
+  const auto& names = classes_[batch.object_class].attribute_names;
+  std::vector<const wire::BatchView::Column*> columns;
+  for (const wire::BatchView::Column& column : batch.columns) columns.push_back(&column);
+  std::sort(columns.begin(), columns.end(), [&](const wire::BatchView::Column* a, const wire::BatchView::Column* b) {
+    return *names[a->attribute] < *names[b->attribute];
   });
   return columns;
 }

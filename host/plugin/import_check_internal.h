@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "host/core/record.h"
 #include "host/engine/connector.h"
+#include "sdk/wire/batch_view.h"
 #include "sluice/connector/v1/reader.pb.h"
 
 namespace sluice::plugin {
@@ -36,6 +37,8 @@ class ImportCheck {
 
   // A status that is not OK is for good.
   absl::Status Take(const connector::v1::ImportFrame& frame, Given* given);
+  // The same, from its bytes. Records, of which there are many, are read where they lie.
+  absl::Status TakeBytes(absl::string_view bytes, Given* given);
   // The stream ended without an error of its own: OK only when it also was whole.
   absl::Status Finish() const;
 
@@ -48,13 +51,15 @@ class ImportCheck {
     std::string name;
     bool is_asked = false;
     std::vector<bool> attribute_is_asked;
+    std::vector<core::Shared<std::string>> attribute_names;
   };
 
   absl::Status TakeSchema(const connector::v1::StreamSchema& schema, Given* given);
-  absl::Status TakeRecords(const connector::v1::RecordBatch& batch, Given* given);
-  const std::string& NameOf(uint32_t object_class, uint32_t attribute) const;
-  // Fields are quickest to fill in the order in which they are kept.
-  std::vector<const connector::v1::Column*> InOrderOfNames(const connector::v1::RecordBatch& batch) const;
+  absl::Status CheckBegun(connector::v1::ImportFrame::FrameCase frame) const;
+  absl::Status TakeRecords(absl::string_view bytes, Given* given);
+  absl::Status TakeCells(const wire::BatchView& batch, std::vector<core::Record>* records) const;
+  // Fields are kept in this order.
+  std::vector<const wire::BatchView::Column*> InOrderOfNames(const wire::BatchView& batch) const;
   absl::Status TakeEnd(const connector::v1::ImportEnd& end);
   absl::Status TakeScopeEnd(const connector::v1::ImportEnd::ScopeEnd& end, std::set<uint32_t>* seen);
   absl::Status CheckAsked(const std::string& scope, const std::set<std::string>& seen) const;

@@ -10,6 +10,10 @@ namespace sluice::plugin {
 
 namespace v1 = connector::v1;
 
+namespace {
+constexpr char kMethod[] = "/sluice.connector.v1.Reader/Import";
+}  // namespace
+
 void IdleWatch::Wait() {
   absl::MutexLock lock(&mutex_);
   if (!expire_) return;
@@ -59,7 +63,7 @@ ImportCall::ImportCall(const engine::ReadPlan& plan, StreamContext context, std:
   }
 }
 
-void ImportCall::Start(v1::Reader::Stub* stub, std::function<grpc::Status(const grpc::Status&)> over) {
+void ImportCall::Start(Stub* stub, std::function<grpc::Status(const grpc::Status&)> over) {
   self_ = shared_from_this();
   over_ = std::move(over);
   // The watch does not hold the call: it would never be freed.
@@ -69,9 +73,10 @@ void ImportCall::Start(v1::Reader::Stub* stub, std::function<grpc::Status(const 
       self->client_context_.TryCancel();
     }
   });
-  stub->async()->Import(&client_context_, &request_, this);
+  stub->PrepareBidiStreamingCall(&client_context_, kMethod, grpc::StubOptions(), this);
   idle_->Wait();
   AddHold();  // Reads are started by the executor: until the last one the call may not be over.
+  StartWriteLast(&request_, grpc::WriteOptions());
   StartRead(&frame_);
   StartCall();
 }
@@ -89,13 +94,17 @@ void ImportCall::OnReadDone(bool ok) {
 
 void ImportCall::TakeFrame() {
   ImportCheck::Given given;
-  failure_ = check_.Take(frame_, &given);
+  grpc::Slice bytes;
+  const bool is_read = frame_.DumpToSingleSlice(&bytes).ok();
+  frame_.Clear();
+  failure_ =
+      is_read ? check_.TakeBytes(absl::string_view(reinterpret_cast<const char*>(bytes.begin()), bytes.size()), &given)
+              : absl::ResourceExhaustedError("a frame of the import could not be read");
   if (!failure_.ok()) {
     client_context_.TryCancel();
     StartRead(&frame_);  // Comes back with nothing, and then the call is over.
     return;
   }
-  frame_.Clear();
   if (!given.records.empty()) sink_->OnRecords(std::move(given.records));
   for (std::string& warning : given.warnings) sink_->OnWarning(WithoutSecrets(std::move(warning), context_.secrets));
   if (given.has_progress) sink_->OnProgress(given.progress);

@@ -122,8 +122,6 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(const Package& package, 
 }
 
 absl::Status Process::Launch() {
-  // Most plugins adopt the socket, and they shall not fail for want of a place that they do not need.
-  if (auto place = ListenPlace::Make(options_.work_dir, options_.socket_root); place.ok()) listen_ = *std::move(place);
   auto control = SocketPair();
   auto transport = SocketPair();
   auto output = Pipe();
@@ -142,6 +140,8 @@ absl::Status Process::Launch() {
   auto child = base::Subprocess::Spawn(spawn);
   if (!child.ok()) return child.status();
   process_ = *std::move(child);
+  // While it loads. Most plugins adopt the socket, and they shall not fail for want of a place that they do not need.
+  if (auto place = ListenPlace::Make(options_.work_dir, options_.socket_root); place.ok()) listen_ = *std::move(place);
   output_ = std::move(output->ours);
   errors_ = std::move(errors->ours);
   absl::MutexLock lock(&mutex_);

@@ -80,13 +80,14 @@ void KeepCallbackThreads() {
 
 struct SessionStubs {
   explicit SessionStubs(const std::shared_ptr<grpc::Channel>& channel)
-      : plugin(channel), configuration(channel), reader(channel), writer(channel), health(channel) {}
+      : plugin(channel), configuration(channel), reader(channel), importer(channel), writer(channel), raw(channel) {}
 
   v1::Plugin::Stub plugin;
   v1::Configuration::Stub configuration;
   v1::Reader::Stub reader;
+  ImportCall::Stub importer;
   v1::Writer::Stub writer;
-  grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer> health;  // Debian ships no header for its messages.
+  ApplyCall::Stub raw;  // Also for health: Debian ships no header for its messages.
 };
 
 }  // namespace
@@ -217,14 +218,14 @@ void Session::Check(absl::Duration deadline, std::function<void(absl::Status)> d
   call->request = grpc::ByteBuffer(&nothing, 1);
   SetDeadline(&call->context, deadline);
   wire_->Add(&call->context, false);
-  wire_->stubs.health.UnaryCall(&call->context, kHealthMethod, grpc::StubOptions(), &call->request, &call->response,
-                                [self = shared_from_this(), call, done = std::move(done)](const grpc::Status& raw) {
-                                  const grpc::Status status = self->wire_->Remove(&call->context, raw);
-                                  const bool is_answer = status.ok() ||
-                                                         status.error_code() == grpc::StatusCode::UNIMPLEMENTED ||
-                                                         status.error_code() == grpc::StatusCode::NOT_FOUND;
-                                  done(is_answer ? absl::OkStatus() : StatusFromCall(status));
-                                });
+  wire_->stubs.raw.UnaryCall(&call->context, kHealthMethod, grpc::StubOptions(), &call->request, &call->response,
+                             [self = shared_from_this(), call, done = std::move(done)](const grpc::Status& raw) {
+                               const grpc::Status status = self->wire_->Remove(&call->context, raw);
+                               const bool is_answer = status.ok() ||
+                                                      status.error_code() == grpc::StatusCode::UNIMPLEMENTED ||
+                                                      status.error_code() == grpc::StatusCode::NOT_FOUND;
+                               done(is_answer ? absl::OkStatus() : StatusFromCall(status));
+                             });
 }
 
 void Session::Drain(absl::Duration patience, std::function<void(absl::StatusOr<std::vector<std::string>>)> done) {
@@ -308,14 +309,14 @@ void Session::Verify(const std::string& system, const std::vector<engine::Target
 void Session::Import(const engine::ReadPlan& plan, StreamContext context, std::shared_ptr<engine::ImportSink> sink) {
   auto call = std::make_shared<ImportCall>(plan, std::move(context), std::move(sink));
   wire_->Add(call->client_context(), true);
-  call->Start(&wire_->stubs.reader, [self = shared_from_this(), context = call->client_context()](
-                                        const grpc::Status& status) { return self->wire_->Remove(context, status); });
+  call->Start(&wire_->stubs.importer, [self = shared_from_this(), context = call->client_context()](
+                                          const grpc::Status& status) { return self->wire_->Remove(context, status); });
 }
 
 void Session::Apply(std::shared_ptr<ApplyCall> call) {
   wire_->Add(call->client_context(), true);
-  call->Start(&wire_->stubs.writer, [self = shared_from_this(), context = call->client_context()](
-                                        const grpc::Status& status) { return self->wire_->Remove(context, status); });
+  call->Start(&wire_->stubs.raw, [self = shared_from_this(), context = call->client_context()](
+                                     const grpc::Status& status) { return self->wire_->Remove(context, status); });
 }
 
 void Session::CancelStreams() { wire_->Cancel(true); }

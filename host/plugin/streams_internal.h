@@ -7,17 +7,20 @@
 #ifndef SLUICE_HOST_PLUGIN_STREAMS_INTERNAL_H_
 #define SLUICE_HOST_PLUGIN_STREAMS_INTERNAL_H_
 
+#include <array>
 #include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
 #include "grpcpp/client_context.h"
+#include "grpcpp/generic/generic_stub.h"
+#include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/client_callback.h"
 #include "host/engine/connector.h"
 #include "host/plugin/import_check_internal.h"
@@ -48,13 +51,15 @@ class IdleWatch : public std::enable_shared_from_this<IdleWatch> {
   bool is_armed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-class ImportCall final : public grpc::ClientReadReactor<connector::v1::ImportFrame>,
+// What answers the one request is read as bytes: most of it is records, which need no message.
+class ImportCall final : public grpc::ClientBidiReactor<connector::v1::ImportRequest, grpc::ByteBuffer>,
                          public std::enable_shared_from_this<ImportCall> {
  public:
   ImportCall(const engine::ReadPlan& plan, StreamContext context, std::shared_ptr<engine::ImportSink> sink);
 
   // `over` is called when the call is over, on a thread of gRPC, and gives its status as the session sees it.
-  void Start(connector::v1::Reader::Stub* stub, std::function<grpc::Status(const grpc::Status&)> over);
+  using Stub = grpc::TemplatedGenericStub<connector::v1::ImportRequest, grpc::ByteBuffer>;
+  void Start(Stub* stub, std::function<grpc::Status(const grpc::Status&)> over);
   grpc::ClientContext* client_context() { return &client_context_; }
 
   void OnReadDone(bool ok) override;
@@ -69,7 +74,7 @@ class ImportCall final : public grpc::ClientReadReactor<connector::v1::ImportFra
   std::shared_ptr<engine::ImportSink> sink_;
   grpc::ClientContext client_context_;
   connector::v1::ImportRequest request_;
-  connector::v1::ImportFrame frame_;
+  grpc::ByteBuffer frame_;
   ImportCheck check_;
   absl::Status failure_;  // Ours; the executor's.
   std::atomic<bool> is_idle_{false};
@@ -78,7 +83,8 @@ class ImportCall final : public grpc::ClientReadReactor<connector::v1::ImportFra
   std::shared_ptr<ImportCall> self_;
 };
 
-class ApplyCall final : public grpc::ClientBidiReactor<connector::v1::ApplyRequest, connector::v1::ApplyReply>,
+// Its messages are bytes here, so that each operation is made once: where it is sent from, on the caller's thread.
+class ApplyCall final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                         public std::enable_shared_from_this<ApplyCall> {
  public:
   ApplyCall(StreamContext context, std::shared_ptr<engine::ApplySink> sink);
@@ -90,7 +96,8 @@ class ApplyCall final : public grpc::ClientBidiReactor<connector::v1::ApplyReque
   // There will be no connection: everything queued is told to have failed unsent, then the stream is closed.
   void Refuse(absl::Status status);
 
-  void Start(connector::v1::Writer::Stub* stub, std::function<grpc::Status(const grpc::Status&)> over);
+  using Stub = grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer>;
+  void Start(Stub* stub, std::function<grpc::Status(const grpc::Status&)> over);
   grpc::ClientContext* client_context() { return &client_context_; }
 
   void OnReadDone(bool ok) override;
@@ -101,13 +108,13 @@ class ApplyCall final : public grpc::ClientBidiReactor<connector::v1::ApplyReque
  private:
   // One thing to be written: operations, or a flush.
   struct Item {
-    connector::v1::Operation operation;
-    size_t size_bytes = 0;
+    std::string id;
+    std::string operation;  // Bytes; there may be a secret in them.
     bool is_flush = false;
   };
 
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void FillBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  grpc::ByteBuffer NextMessage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DropHold() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status TakeResults(const connector::v1::ResultBatch& batch, std::vector<engine::TargetResult>* results)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -121,14 +128,14 @@ class ApplyCall final : public grpc::ClientBidiReactor<connector::v1::ApplyReque
   grpc::ClientContext client_context_;
   std::shared_ptr<IdleWatch> idle_;
   std::function<grpc::Status(const grpc::Status&)> over_;
-  connector::v1::ApplyReply reply_;  // The reading side's.
+  grpc::ByteBuffer reply_;  // The reading side's.
 
   absl::Mutex mutex_;
-  connector::v1::ApplyRequest request_ ABSL_GUARDED_BY(mutex_);  // gRPC's while is_writing_.
+  grpc::ByteBuffer request_ ABSL_GUARDED_BY(mutex_);  // gRPC's while is_writing_.
   std::deque<Item> queue_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::string> queued_ ABSL_GUARDED_BY(mutex_);   // Not sent yet.
-  std::set<std::string> sent_ ABSL_GUARDED_BY(mutex_);     // Without a result.
-  std::set<std::string> settled_ ABSL_GUARDED_BY(mutex_);  // With one.
+  absl::flat_hash_set<std::string> sent_ ABSL_GUARDED_BY(mutex_);  // Without a result.
+  // Hashes of those that got theirs last: what comes a second time is called so.
+  std::array<size_t, 1024> settled_ ABSL_GUARDED_BY(mutex_) = {};
   bool is_started_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_closing_ ABSL_GUARDED_BY(mutex_) = false;  // Close was called.

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "sdk/wire/batch_view.h"
+#include "sdk/wire/put.h"
 
 namespace sluice::wire {
 namespace {
@@ -206,7 +208,9 @@ class ColumnValues {
         value.mutable_reference()->set_object_class(column_.references().object_class());
         value.mutable_reference()->set_id(column_.references().ids(i));
         break;
-      case v1::Column::kTexts:  // VisitColumn gives these as they are.
+      case v1::Column::kTexts:
+        value.set_text(column_.texts().values(i));
+        break;
       case v1::Column::VALUES_NOT_SET:
         break;
     }
@@ -221,11 +225,6 @@ class ColumnValues {
 };
 
 }  // namespace
-
-absl::Status Misfit(const v1::RecordBatch& batch, absl::string_view what) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("a batch of ", batch.ids_size(), " records of class ", batch.object_class(), ": ", what));
-}
 
 v1::Presence PresenceOf(const v1::Value& cell) {
   switch (cell.kind_case()) {
@@ -257,7 +256,7 @@ void EncodeColumn(std::vector<v1::Value> cells, v1::Column* column) {
   }
 }
 
-absl::Status VisitColumn(const v1::Column& column, size_t rows, CellVisitor cell) {
+absl::StatusOr<std::vector<v1::Value>> DecodeColumn(const v1::Column& column, size_t rows) {
   const std::string& presence = column.presence();
   if (!presence.empty() && presence.size() != rows) {
     return absl::InvalidArgumentError(absl::StrCat("presence of ", presence.size(), " for ", rows, " rows"));
@@ -274,72 +273,37 @@ absl::Status VisitColumn(const v1::Column& column, size_t rows, CellVisitor cell
     return absl::InvalidArgumentError(absl::StrCat(values.size(), " values where presence says ", expected));
   }
   if (auto status = values.Start(); !status.ok()) return status;
-  const bool is_text = column.values_case() == v1::Column::kTexts;
-  v1::Value empty;
-  empty.mutable_empty();
-  int next_text = 0;
+  std::vector<v1::Value> cells(rows);
   for (size_t i = 0; i < rows; ++i) {
     const v1::Presence present = presence.empty() ? v1::PRESENCE_PRESENT : PresenceOfByte(presence[i]);
-    if (present == v1::PRESENCE_EMPTY) cell(i, nullptr, &empty);
+    if (present == v1::PRESENCE_EMPTY) cells[i].mutable_empty();
     if (is_unknown || !HoldsValue(present)) continue;
-    if (is_text) {
-      cell(i, &column.texts().values(next_text++), nullptr);
-      continue;
-    }
-    v1::Value value = values.Next();
-    if (present == v1::PRESENCE_PARTIAL && value.has_list()) value.mutable_list()->set_partial(true);
-    cell(i, nullptr, &value);
+    cells[i] = values.Next();
+    if (present == v1::PRESENCE_PARTIAL && cells[i].has_list()) cells[i].mutable_list()->set_partial(true);
   }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<v1::Value>> DecodeColumn(const v1::Column& column, size_t rows) {
-  std::vector<v1::Value> cells;
-  auto status = VisitColumn(column, rows, [&](size_t row, const std::string* text, const v1::Value* value) {
-    cells.resize(rows);  // Not before the column was found to fit.
-    if (text != nullptr) cells[row].set_text(*text);
-    if (value != nullptr) cells[row] = *value;
-  });
-  if (!status.ok()) return status;
-  cells.resize(rows);
   return cells;
 }
 
-absl::Status CheckBatch(const v1::RecordBatch& batch, const v1::StreamSchema& schema) {
-  if (batch.object_class() >= static_cast<uint32_t>(schema.classes_size()))
-    return Misfit(batch, "the schema has no such class");
-  if (batch.scope() >= static_cast<uint32_t>(schema.scopes_size()))
-    return Misfit(batch, "the schema has no such scope");
-  if (batch.names_size() != 0 && batch.names_size() != batch.ids_size())
-    return Misfit(batch, "names and ids differ in number");
-  for (const std::string& id : batch.ids()) {
-    if (id.empty()) return Misfit(batch, "a record has no id");
-  }
-  const size_t attributes =
-      static_cast<size_t>(schema.classes(static_cast<int>(batch.object_class())).attributes_size());
-  std::vector<bool> seen(attributes, false);
-  for (const v1::Column& column : batch.columns()) {
-    if (column.attribute() >= attributes)
-      return Misfit(batch, absl::StrCat("the schema has no attribute ", column.attribute()));
-    if (seen[column.attribute()]) return Misfit(batch, absl::StrCat("attribute ", column.attribute(), " comes twice"));
-    seen[column.attribute()] = true;
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::vector<Row>> DecodeBatch(const v1::RecordBatch& batch, const v1::StreamSchema& schema) {
-  if (auto status = CheckBatch(batch, schema); !status.ok()) return status;
-  std::vector<Row> rows(static_cast<size_t>(batch.ids_size()));
+  const std::string bytes = batch.SerializeAsString();
+  BatchView view;
+  if (auto status = ReadBatch(bytes, &view); !status.ok()) return status;
+  if (auto status = CheckBatch(view, schema); !status.ok()) return status;
+  std::vector<Row> rows(view.ids.size());
   for (size_t i = 0; i < rows.size(); ++i) {
-    rows[i].id = batch.ids(static_cast<int>(i));
-    if (batch.names_size() != 0) rows[i].name = batch.names(static_cast<int>(i));
-    rows[i].cells.resize(static_cast<size_t>(schema.classes(static_cast<int>(batch.object_class())).attributes_size()));
+    rows[i].id = std::string(view.ids[i]);
+    if (!view.names.empty()) rows[i].name = std::string(view.names[i]);
+    rows[i].cells.resize(static_cast<size_t>(schema.classes(static_cast<int>(view.object_class)).attributes_size()));
   }
-  for (const v1::Column& column : batch.columns()) {
-    auto cells = DecodeColumn(column, rows.size());
-    if (!cells.ok())
-      return Misfit(batch, absl::StrCat("attribute ", column.attribute(), ": ", cells.status().message()));
-    for (size_t i = 0; i < rows.size(); ++i) rows[i].cells[column.attribute()] = std::move((*cells)[i]);
+  for (const BatchView::Column& column : view.columns) {
+    CellReader cells;
+    if (auto status = cells.Start(column, rows.size()); !status.ok())
+      return Misfit(view, absl::StrCat("attribute ", column.attribute, ": ", status.message()));
+    for (Row& row : rows) {
+      const CellReader::Cell cell = cells.Next();
+      if (cell.text) row.cells[column.attribute].set_text(cell.text->data(), cell.text->size());
+      if (cell.value != nullptr) row.cells[column.attribute] = *cell.value;
+    }
   }
   return rows;
 }
@@ -349,10 +313,10 @@ BatchBuilder::BatchBuilder(uint32_t object_class, uint32_t scope, size_t attribu
 
 void BatchBuilder::Add(absl::string_view id, absl::string_view name, Cells cells) {
   size_bytes_ += RowBytes(id, name, cells);
-  const size_t row = rows();
+  const size_t row = rows_++;
   has_names_ = has_names_ || !name.empty();
-  batch_.add_ids(id.data(), id.size());
-  batch_.add_names(name.data(), name.size());
+  PutBytes(3, id, &ids_);
+  PutBytes(4, name, &names_);
   for (const auto& [attribute, text] : cells.texts) {
     if (attribute < columns_.size()) AddText(row, text, &columns_[attribute]);
   }
@@ -369,7 +333,8 @@ void BatchBuilder::AddText(size_t row, absl::string_view text, Column* column) {
   }
   column->presence.resize(row, static_cast<char>(v1::PRESENCE_NOT_VISIBLE));
   column->presence.push_back(static_cast<char>(v1::PRESENCE_PRESENT));
-  column->texts.add_values(text.data(), text.size());
+  PutBytes(1, text, &column->texts);
+  ++column->text_count;
 }
 
 void BatchBuilder::AddOther(size_t row, v1::Value cell, Column* column) {
@@ -386,42 +351,88 @@ void BatchBuilder::AddOther(size_t row, v1::Value cell, Column* column) {
 void BatchBuilder::MakeCells(Column* column) {
   column->is_text = false;
   column->cells.resize(column->presence.size());
-  int next = 0;
+  absl::string_view texts = column->texts;
   for (size_t i = 0; i < column->cells.size(); ++i) {
     if (column->presence[i] == static_cast<char>(v1::PRESENCE_EMPTY)) column->cells[i].mutable_empty();
     if (column->presence[i] != static_cast<char>(v1::PRESENCE_PRESENT)) continue;
-    column->cells[i].set_text(std::move(*column->texts.mutable_values(next++)));
+    const absl::string_view text = TakeText(&texts);
+    column->cells[i].set_text(text.data(), text.size());
   }
-  column->texts.Clear();
+  column->texts.clear();
   column->presence.clear();
+  column->text_count = 0;
+}
+
+v1::Column BatchBuilder::Encoded(Column* column) {
+  v1::Column out;
+  out.set_attribute(static_cast<uint32_t>(column - columns_.data()));
+  column->cells.resize(rows_);
+  EncodeColumn(std::move(column->cells), &out);
+  return out;
+}
+
+void BatchBuilder::Clear() {
+  rows_ = size_bytes_ = 0;
+  has_names_ = false;
+  ids_.clear();
+  names_.clear();
+  for (Column& column : columns_) {
+    column.presence.clear();
+    column.texts.clear();
+    column.text_count = 0;
+    column.cells.clear();
+    column.is_text = true;
+  }
 }
 
 v1::RecordBatch BatchBuilder::Take() {
-  v1::RecordBatch batch = std::exchange(batch_, {});
-  batch.set_object_class(object_class_);
-  batch.set_scope(scope_);
-  if (!has_names_) batch.clear_names();
-  const size_t rows = static_cast<size_t>(batch.ids_size());
+  v1::RecordBatch batch;
+  const std::string bytes = TakeBytes(1);
+  const std::optional<absl::string_view> content = OnlyField(bytes, 1);
+  // Texts that are not UTF-8 are in it all the same; whoever reads them refuses them.
+  (void)batch.ParsePartialFromArray(content->data(), static_cast<int>(content->size()));
+  return batch;
+}
+
+std::string BatchBuilder::TakeBytes(uint32_t field) {
+  std::string head;
+  if (object_class_ != 0) PutNumber(1, object_class_, &head);
+  if (scope_ != 0) PutNumber(2, scope_, &head);
+  // What stands before the texts of each column, and the texts, or what it is as a whole.
+  std::vector<std::pair<std::string, absl::string_view>> parts;
+  size_t size = head.size() + ids_.size() + (has_names_ ? names_.size() : 0);
   for (size_t i = 0; i < columns_.size(); ++i) {
     Column& column = columns_[i];
     if (column.is_text && column.presence.empty()) continue;
-    v1::Column* out = batch.add_columns();
-    out->set_attribute(static_cast<uint32_t>(i));
-    if (column.is_text) {
-      column.presence.resize(rows, static_cast<char>(v1::PRESENCE_NOT_VISIBLE));
-      if (static_cast<size_t>(column.texts.values_size()) < rows) out->set_presence(column.presence);
-      if (column.texts.values_size() > 0) out->mutable_texts()->Swap(&column.texts);
-      column.presence.clear();
+    auto& [before, texts] = parts.emplace_back();
+    if (!column.is_text) {
+      PutBytes(5, Encoded(&column).SerializeAsString(), &before);
     } else {
-      column.cells.resize(rows);
-      EncodeColumn(std::move(column.cells), out);
-      column.cells.clear();
-      column.is_text = true;
+      std::string content;
+      if (i != 0) PutNumber(1, i, &content);
+      column.presence.resize(rows_, static_cast<char>(v1::PRESENCE_NOT_VISIBLE));
+      if (column.text_count < rows_) PutBytes(2, column.presence, &content);
+      if (column.text_count > 0) {
+        texts = column.texts;
+        PutLength(3, texts.size(), &content);
+      }
+      PutLength(5, content.size() + texts.size(), &before);
+      before += content;
     }
+    size += before.size() + texts.size();
   }
-  has_names_ = false;
-  size_bytes_ = 0;
-  return batch;
+  std::string bytes;
+  bytes.reserve(size + 16);
+  PutLength(field, size, &bytes);
+  bytes += head;
+  bytes += ids_;
+  if (has_names_) bytes += names_;
+  for (const auto& [before, texts] : parts) {
+    bytes += before;
+    bytes.append(texts.data(), texts.size());
+  }
+  Clear();
+  return bytes;
 }
 
 size_t RowBytes(absl::string_view id, absl::string_view name, const Cells& cells) {

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -26,10 +26,6 @@ connector::v1::Presence PresenceOf(const connector::v1::Value& cell);
 void EncodeColumn(std::vector<connector::v1::Value> cells, connector::v1::Column* column);
 // InvalidArgument when presence and values do not fit `rows`.
 absl::StatusOr<std::vector<connector::v1::Value>> DecodeColumn(const connector::v1::Column& column, size_t rows);
-// The same without making cells: calls `cell` for each row that is PRESENT, EMPTY or PARTIAL, in order, with a text
-// where the column is one of texts and with a value elsewhere; the other one is null. Both are good for the call only.
-using CellVisitor = absl::FunctionRef<void(size_t row, const std::string* text, const connector::v1::Value* value)>;
-absl::Status VisitColumn(const connector::v1::Column& column, size_t rows, CellVisitor cell);
 
 // One object of a batch. cells[i] belongs to the class's i-th attribute in the stream's schema.
 struct Row {
@@ -40,44 +36,50 @@ struct Row {
 // Checks the batch against the schema and gives its rows; InvalidArgument says what does not fit.
 absl::StatusOr<std::vector<Row>> DecodeBatch(const connector::v1::RecordBatch& batch,
                                              const connector::v1::StreamSchema& schema);
-// All of the batch but its columns: class, scope, names, ids, and that no attribute is unknown or comes twice.
-absl::Status CheckBatch(const connector::v1::RecordBatch& batch, const connector::v1::StreamSchema& schema);
-absl::Status Misfit(const connector::v1::RecordBatch& batch, absl::string_view what);
 
 // What one object is known to have, by attribute. Texts are not copied: they must outlive it.
 struct Cells {
-  std::vector<std::pair<size_t, absl::string_view>> texts;
+  absl::InlinedVector<std::pair<size_t, absl::string_view>, 24> texts;
   std::vector<std::pair<size_t, connector::v1::Value>> others;
 };
 
-// Collects rows of one class and scope until they are taken as a batch.
+// Collects rows of one class and scope until they are taken as a batch. Texts go straight into the bytes of the
+// message, so that millions of them make no object each.
 class BatchBuilder {
  public:
   BatchBuilder(uint32_t object_class, uint32_t scope, size_t attributes);
   // A cell that is not given is NOT_VISIBLE.
   void Add(absl::string_view id, absl::string_view name, Cells cells);
-  size_t rows() const { return static_cast<size_t>(batch_.ids_size()); }
-  size_t size_bytes() const { return size_bytes_; }  // About what Take() will weigh.
+  size_t rows() const { return rows_; }
+  size_t size_bytes() const { return size_bytes_; }  // About what is taken will weigh.
   // Leaves the builder empty. Columns that are NOT_VISIBLE throughout are left out.
   connector::v1::RecordBatch Take();
+  // The same in bytes, as `field` of the message around it.
+  std::string TakeBytes(uint32_t field);
 
  private:
   // A column of texts is made as they come; one in which something else stands is made of cells in the end.
   struct Column {
     std::string presence;
-    connector::v1::Column::Texts texts;
+    std::string texts;  // The bytes of Column.Texts.
+    size_t text_count = 0;
     std::vector<connector::v1::Value> cells;
     bool is_text = true;
   };
   void AddText(size_t row, absl::string_view text, Column* column);
   void AddOther(size_t row, connector::v1::Value cell, Column* column);
   static void MakeCells(Column* column);
+  // Of a column that has cells: the message.
+  connector::v1::Column Encoded(Column* column);
+  void Clear();
 
   const uint32_t object_class_;
   const uint32_t scope_;
+  size_t rows_ = 0;
   size_t size_bytes_ = 0;
   bool has_names_ = false;
-  connector::v1::RecordBatch batch_;  // Its ids and names.
+  std::string ids_;  // Bytes of these fields of the batch.
+  std::string names_;
   std::vector<Column> columns_;
 };
 

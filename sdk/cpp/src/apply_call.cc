@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -10,8 +11,10 @@
 #include "sdk/cpp/src/convert_operations.h"
 #include "sdk/cpp/src/convert_values.h"
 #include "sdk/cpp/src/guard.h"
+#include "sdk/cpp/src/message_bytes.h"
 #include "sdk/wire/error.h"
 #include "sdk/wire/limits.h"
+#include "sdk/wire/put.h"
 #include "sluice/connector/log.h"
 
 namespace sluice::connector {
@@ -20,6 +23,10 @@ namespace {
 constexpr absl::Duration kLookAround = absl::Milliseconds(500);
 // What an author's own session gets beyond an operation's timeout before it is given up from outside.
 constexpr absl::Duration kGrace = absl::Seconds(10);
+constexpr absl::Duration kMaxHold = absl::Milliseconds(2);  // Of an answer that others may join.
+constexpr size_t kReadAhead = 4;                            // Messages.
+constexpr size_t kMessageMemory = 96 * 1024;                // As much as most messages take.
+constexpr char kUnreadable[] = "a message of a stream of operations cannot be read";
 
 }  // namespace
 
@@ -34,17 +41,34 @@ class ApplyCall::Outbox final : public ResultReceiver {
   }
 
   // `operation` will be delivered to this outbox.
-  void Expect(const std::string& operation, absl::Duration timeout) {
+  void Expect(const std::string& operation, absl::Time now, absl::Duration timeout) {
     absl::MutexLock lock(&mutex_);
-    open_[operation] = {absl::Now(), timeout};
+    open_[operation] = {now, timeout};
   }
 
-  void Deliver(v1::OperationResult result) override {
-    Queue([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      open_.erase(result.operation());
+  void Deliver(const std::string& operation, std::string result) override {
+    ApplyCall* call = nullptr;
+    {
+      absl::MutexLock lock(&mutex_);
+      open_.erase(operation);
       last_answer_ = absl::Now();
+      if (results_.empty()) oldest_result_ = last_answer_;
       results_.push_back(std::move(result));
-    });
+      const bool is_held = holder_ == std::this_thread::get_id() && results_.size() < wire::kMaxBatchResults &&
+                           last_answer_ < oldest_result_ + kMaxHold;
+      if (!is_held) call = PrepareWrite();
+    }
+    if (call != nullptr) call->StartWrite(&reply_);
+  }
+
+  // What this thread answers until Release may wait, so that it goes together: a session that answers at once would
+  // make a message of each.
+  void Hold() {
+    absl::MutexLock lock(&mutex_);
+    holder_ = std::this_thread::get_id();
+  }
+  void Release() {
+    Queue([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { holder_ = std::thread::id(); });
   }
 
   void Say(v1::Progress progress) {
@@ -135,18 +159,21 @@ class ApplyCall::Outbox final : public ResultReceiver {
   ApplyCall* PrepareWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (is_writing_ || is_broken_ || call_ == nullptr) return nullptr;
     if (results_.empty() && !progress_.has_value()) return nullptr;
-    reply_.Clear();
     if (results_.empty()) {
-      *reply_.mutable_progress() = *std::exchange(progress_, std::nullopt);
+      v1::ApplyReply reply;
+      *reply.mutable_progress() = *std::exchange(progress_, std::nullopt);
+      reply_ = BufferOf(reply);
     } else {
-      size_t bytes = 0;
-      v1::ResultBatch* batch = reply_.mutable_results();
-      while (!results_.empty() && static_cast<size_t>(batch->results_size()) < wire::kMaxBatchResults) {
-        bytes += results_.front().ByteSizeLong();
-        if (batch->results_size() > 0 && bytes > max_bytes_) break;
-        *batch->add_results() = Fitting(std::move(results_.front()));
+      std::string batch;
+      for (size_t count = 0; !results_.empty() && count < wire::kMaxBatchResults; ++count) {
+        if (count > 0 && batch.size() + results_.front().size() > max_bytes_) break;
+        wire::PutBytes(v1::ResultBatch::kResultsFieldNumber, Fitting(std::move(results_.front())), &batch);
         results_.pop_front();
       }
+      std::string reply;
+      reply.reserve(batch.size() + 8);
+      wire::PutBytes(v1::ApplyReply::kResultsFieldNumber, batch, &reply);
+      reply_ = BufferOf(std::move(reply));
     }
     is_writing_ = true;
     last_write_ = absl::Now();
@@ -154,25 +181,29 @@ class ApplyCall::Outbox final : public ResultReceiver {
   }
 
   // A result that is too long for a message loses what it can do without.
-  v1::OperationResult Fitting(v1::OperationResult result) const {
-    if (result.ByteSizeLong() <= max_bytes_) return result;
+  std::string Fitting(std::string bytes) const {
+    if (bytes.size() <= max_bytes_) return bytes;
+    v1::OperationResult result;
+    (void)result.ParseFromString(bytes);
     LogWarning("a result was too long and lost its changes").With("operation", result.operation());
     result.clear_changes();
     if (result.ByteSizeLong() > max_bytes_) result.clear_error();
-    return result;
+    return result.SerializeAsString();
   }
 
   const size_t max_bytes_;
   absl::Mutex mutex_;
   ApplyCall* call_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  std::deque<v1::OperationResult> results_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::string> results_ ABSL_GUARDED_BY(mutex_);  // Bytes of OperationResult.
+  absl::Time oldest_result_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  std::thread::id holder_ ABSL_GUARDED_BY(mutex_);
   std::optional<v1::Progress> progress_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, Waiting> open_ ABSL_GUARDED_BY(mutex_);
   absl::Time last_answer_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_broken_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time last_write_ ABSL_GUARDED_BY(mutex_) = absl::Now();
-  v1::ApplyReply reply_;  // While is_writing_: of the write under way.
+  grpc::ByteBuffer reply_;  // While is_writing_: of the write under way.
 };
 
 // What an author's session answers through.
@@ -180,7 +211,12 @@ class ApplyCall::Sink final : public ResultSink {
  public:
   Sink(std::shared_ptr<OperationLedger> ledger, std::weak_ptr<Outbox> outbox)
       : ledger_(std::move(ledger)), outbox_(std::move(outbox)) {}
-  void Answer(Result result) override { ledger_->Answer(ToProto(result)); }
+  void Answer(Result result) override {
+    static thread_local v1::OperationResult proto;
+    FillProto(result, &proto);
+    ledger_->Answer(proto);
+    proto.Clear();
+  }
   void Progress(ProgressReport report) override {
     if (auto outbox = outbox_.lock()) outbox->Say(ToProto(report));
   }
@@ -198,11 +234,20 @@ ApplyCall* ApplyCall::Start(RuntimeState* state) {
 }
 
 ApplyCall::ApplyCall(RuntimeState* state)
-    : state_(state), outbox_(std::make_shared<Outbox>(state->limits.max_message_bytes)) {}
+    : state_(state),
+      outbox_(std::make_shared<Outbox>(state->limits.max_message_bytes)),
+      memory_(new char[kMessageMemory]),
+      arena_(memory_.get(), kMessageMemory) {}
 
 void ApplyCall::OnReadDone(bool ok) {
-  absl::MutexLock lock(&mutex_);
-  (ok ? has_message_ : has_ended_) = true;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (ok) messages_.push_back(std::exchange(read_, {}));
+    has_ended_ = !ok;
+    is_reading_ = ok && messages_.size() < kReadAhead;
+    if (!is_reading_) return;
+  }
+  StartRead(&read_);
 }
 
 void ApplyCall::OnWriteDone(bool ok) { outbox_->OnWriteDone(ok); }
@@ -235,14 +280,23 @@ void ApplyCall::Run() {
 
 ApplyCall::Wake ApplyCall::Next() {
   for (;;) {
+    bool is_behind = false;
     {
       absl::MutexLock lock(&mutex_);
       mutex_.AwaitWithTimeout(absl::Condition(this, &ApplyCall::HasNews), kLookAround);
       if (is_cancelled_) return Wake::kCancelled;
-      if (std::exchange(has_message_, false)) return Wake::kMessage;
-      if (has_ended_) return Wake::kEnd;
-      if (is_draining_ && !std::exchange(has_drained_, true)) return Wake::kDrain;
+      if (!messages_.empty()) {
+        message_ = std::exchange(messages_.front(), {});
+        messages_.pop_front();
+        is_behind = !has_ended_ && !std::exchange(is_reading_, true);
+      } else if (has_ended_) {
+        return Wake::kEnd;
+      } else if (is_draining_ && !std::exchange(has_drained_, true)) {
+        return Wake::kDrain;
+      }
     }
+    if (is_behind) StartRead(&read_);
+    if (message_.Valid()) return Wake::kMessage;
     LookAround();
   }
 }
@@ -267,21 +321,27 @@ void ApplyCall::GiveUpStuck() {
 }
 
 absl::Status ApplyCall::Serve() {
+  absl::Status unreadable;
   const Error cancelled(Reason::kCancelled, "SDK-0304", "the stream of operations was given up");
-  StartRead(&message_);
+  StartRead(&read_);
   Wake wake = Next();
   while (wake == Wake::kDrain) wake = Next();
   if (wake == Wake::kCancelled) return cancelled;
   if (wake == Wake::kEnd) return absl::OkStatus();
-  if (auto status = Begin(message_); !status.ok()) return status;
-  StartRead(&message_);
+  const v1::ApplyRequest* start = Message();
+  if (start == nullptr) return Error(Reason::kInvalid, "SDK-0319", kUnreadable);
+  if (auto status = Begin(*start); !status.ok()) return status;
   for (wake = Next(); wake == Wake::kMessage || wake == Wake::kDrain; wake = Next()) {
     if (wake == Wake::kDrain) {
       Guarded("Flush", [&] { session_->Flush(); });
       continue;
     }
-    Handle(message_);
-    StartRead(&message_);
+    v1::ApplyRequest* request = Message();
+    if (request == nullptr) {
+      unreadable = Error(Reason::kInvalid, "SDK-0319", kUnreadable);
+      break;
+    }
+    Handle(request);
   }
   if (wake == Wake::kEnd) {
     Guarded("Flush", [&] { session_->Flush(); });
@@ -290,7 +350,16 @@ absl::Status ApplyCall::Serve() {
   blocking_ = nullptr;
   Guarded("the end of a session", [&] { session_.reset(); });
   AnswerAllOpen();
+  if (!unreadable.ok()) return unreadable;
   return wake == Wake::kEnd ? absl::OkStatus() : cancelled.AsStatus();
+}
+
+v1::ApplyRequest* ApplyCall::Message() {
+  arena_.Reset();
+  auto* message = google::protobuf::Arena::CreateMessage<v1::ApplyRequest>(&arena_);
+  const bool is_whole = ReadMessage(&message_, message);
+  message_.Clear();
+  return is_whole ? message : nullptr;
 }
 
 absl::Status ApplyCall::Begin(const v1::ApplyRequest& request) {
@@ -318,17 +387,19 @@ absl::Status ApplyCall::Begin(const v1::ApplyRequest& request) {
   return absl::OkStatus();
 }
 
-void ApplyCall::Handle(const v1::ApplyRequest& request) {
-  switch (request.request_case()) {
+void ApplyCall::Handle(v1::ApplyRequest* request) {
+  switch (request->request_case()) {
     case v1::ApplyRequest::kOperations:
-      for (const v1::Operation& operation : request.operations().operations()) Take(operation);
+      outbox_->Hold();
+      for (v1::Operation& operation : *request->mutable_operations()->mutable_operations()) Take(&operation);
+      outbox_->Release();
       break;
     case v1::ApplyRequest::kFlush:
       Guarded("Flush", [&] { session_->Flush(); });
       break;
     case v1::ApplyRequest::kCancelOperation:
-      system_->ledger->Cancel(request.cancel_operation());
-      Guarded("Cancel", [&] { session_->Cancel(request.cancel_operation()); });
+      system_->ledger->Cancel(request->cancel_operation());
+      Guarded("Cancel", [&] { session_->Cancel(request->cancel_operation()); });
       break;
     case v1::ApplyRequest::kStart:
     case v1::ApplyRequest::REQUEST_NOT_SET:
@@ -336,19 +407,17 @@ void ApplyCall::Handle(const v1::ApplyRequest& request) {
   }
 }
 
-void ApplyCall::Take(const v1::Operation& operation) {
-  if (state_->is_draining()) {
-    outbox_->Deliver(MakeResult(operation.id(), Outcome::kFailed, Error::From(RuntimeState::Draining())));
-    return;
-  }
-  absl::StatusOr<Operation> converted = FromProto(operation);
-  if (!converted.ok()) {
-    outbox_->Deliver(MakeResult(operation.id(), Outcome::kFailed, Error::From(converted.status())));
-    return;
-  }
-  outbox_->Expect(operation.id(), converted->timeout);
-  if (!system_->ledger->Begin(operation, outbox_, &converted->cancellation)) return;
-  const std::string id = converted->id;
+void ApplyCall::Take(v1::Operation* operation) {
+  const std::string& id = operation->id();
+  const auto refuse = [&](const absl::Status& why) {
+    outbox_->Deliver(id, MakeResult(id, Outcome::kFailed, Error::From(why)).SerializeAsString());
+  };
+  if (state_->is_draining()) return refuse(RuntimeState::Draining());
+  const uint64_t payload = OperationLedger::PayloadOf(operation);
+  absl::StatusOr<Operation> converted = TakeFromProto(operation);
+  if (!converted.ok()) return refuse(converted.status());
+  outbox_->Expect(id, absl::Now(), converted->timeout);
+  if (!system_->ledger->Begin(id, operation->attempt(), payload, outbox_, converted->cancellation)) return;
   if (auto bug = Guarded("Submit", [&] { session_->Submit(*std::move(converted)); })) {
     system_->ledger->Answer(MakeResult(id, Outcome::kInDoubt, *bug));
   }

@@ -15,6 +15,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "google/protobuf/arena.h"
 #include "grpcpp/grpcpp.h"
 #include "sdk/cpp/src/blocking_session.h"
 #include "sdk/cpp/src/runtime_state.h"
@@ -22,7 +23,7 @@
 
 namespace sluice::connector {
 
-class ApplyCall final : public grpc::ServerBidiReactor<v1::ApplyRequest, v1::ApplyReply>, private Drainable {
+class ApplyCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>, private Drainable {
  public:
   static ApplyCall* Start(RuntimeState* state);
 
@@ -41,24 +42,31 @@ class ApplyCall final : public grpc::ServerBidiReactor<v1::ApplyRequest, v1::App
   absl::Status Serve();
   absl::Status Begin(const v1::ApplyRequest& request);
   Wake Next();
-  void Handle(const v1::ApplyRequest& request);
-  void Take(const v1::Operation& operation);
+  // message_; null when it cannot be. Good until the next one.
+  v1::ApplyRequest* Message();
+  void Handle(v1::ApplyRequest* request);
+  void Take(v1::Operation* operation);
   // Now and then: gives up what is late, and says that the rest is under way.
   void LookAround();
   void GiveUpStuck();
   void AnswerAllOpen();
   bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return is_cancelled_ || has_message_ || has_ended_ || (is_draining_ && !has_drained_);
+    return is_cancelled_ || !messages_.empty() || has_ended_ || (is_draining_ && !has_drained_);
   }
   void OnDrain() override;
 
   RuntimeState* const state_;
   const std::shared_ptr<Outbox> outbox_;
   const Cancellation cancellation_;
-  v1::ApplyRequest message_;
+  grpc::ByteBuffer read_;     // gRPC's while is_reading_.
+  grpc::ByteBuffer message_;  // Of the call's own thread.
+  // Where messages are made: a batch has some thousand parts.
+  const std::unique_ptr<char[]> memory_;
+  google::protobuf::Arena arena_;
 
   absl::Mutex mutex_;
-  bool has_message_ ABSL_GUARDED_BY(mutex_) = false;
+  std::deque<grpc::ByteBuffer> messages_ ABSL_GUARDED_BY(mutex_);  // Read ahead of what is handled.
+  bool is_reading_ ABSL_GUARDED_BY(mutex_) = true;
   bool has_ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_draining_ ABSL_GUARDED_BY(mutex_) = false;

@@ -17,6 +17,25 @@ TEST_F(RuntimeTest, EveryOperationHasOneAnswer) {
   EXPECT_EQ(script_.Applied(), 500);
 }
 
+TEST_F(RuntimeTest, WhatASessionAnswersAtOnceGoesTogether) {
+  ASSERT_TRUE(Open("at once").ok());
+  Stream stream(*writer_);
+  std::vector<v1::Operation> operations;
+  for (int i = 0; i < 60; ++i) operations.push_back(OperationOf(absl::StrCat("op", i)));
+  stream.Send(operations);
+  ASSERT_TRUE(stream.Close().ok());
+  EXPECT_EQ(stream.left(), 60u);
+  EXPECT_LT(stream.messages(), 30u) << "one, where the machine is not too slow";
+}
+
+TEST_F(RuntimeTest, MessagesThatComeWhileOneIsHandledKeepTheirOrder) {
+  ASSERT_TRUE(Open("at once").ok());
+  Stream stream(*writer_);
+  for (int i = 0; i < 50; ++i) stream.Send({OperationOf(absl::StrCat("op", i))});
+  for (int i = 0; i < 50; ++i) ASSERT_EQ(stream.Next().operation(), absl::StrCat("op", i));
+  ASSERT_TRUE(stream.Close().ok());
+}
+
 TEST_F(RuntimeTest, ReadOnlyRefusesApply) {
   ASSERT_TRUE(Open("plain", 3, true).ok());
   Stream stream(*writer_);

@@ -13,13 +13,19 @@ Error Invalid(const v1::Operation& operation, const std::string& what) {
   return Error(Reason::kInvalid, "SDK-0101", absl::StrCat("operation ", operation.id(), " is not valid: ", what));
 }
 
-absl::StatusOr<Delta> DeltaFromProto(const v1::Operation& operation, const v1::Delta& delta) {
+// A text may be large, and there are many.
+Value TakeValue(v1::Value* value) {
+  if (value->has_text()) return Value(std::move(*value->mutable_text()));
+  return FromProto(*value);
+}
+
+absl::StatusOr<Delta> TakeDelta(const v1::Operation& operation, v1::Delta& delta) {
   Delta out;
   out.attribute = delta.attribute();
   switch (delta.change_case()) {
     case v1::Delta::kReplace:
       out.kind = Delta::Kind::kReplace;
-      out.value = FromProto(delta.replace());
+      out.value = TakeValue(delta.mutable_replace());
       if (!out.value.is_visible())
         return Invalid(operation, absl::StrCat(delta.attribute(), " is replaced by no value")).AsStatus();
       if (out.value.is_empty()) {
@@ -47,6 +53,12 @@ absl::StatusOr<Delta> DeltaFromProto(const v1::Operation& operation, const v1::D
 }  // namespace
 
 absl::StatusOr<Operation> FromProto(const v1::Operation& operation) {
+  v1::Operation copy = operation;
+  return TakeFromProto(&copy);
+}
+
+absl::StatusOr<Operation> TakeFromProto(v1::Operation* taken) {
+  v1::Operation& operation = *taken;
   Operation out;
   if (operation.id().empty()) return Invalid(operation, "it has no id").AsStatus();
   if (!v1::Action_IsValid(operation.action()) || operation.action() <= v1::ACTION_READ) {
@@ -58,18 +70,19 @@ absl::StatusOr<Operation> FromProto(const v1::Operation& operation) {
   out.id = operation.id();
   out.attempt = operation.attempt();
   out.action = static_cast<Action>(operation.action());
-  out.object_class = operation.object_class();
-  out.object_id = operation.object_id();
+  out.object_class = std::move(*operation.mutable_object_class());
+  out.object_id = std::move(*operation.mutable_object_id());
   if (out.action != Action::kCreate && out.object_id.empty())
     return Invalid(operation, "it has no object id").AsStatus();
-  out.object_name = operation.object_name();
-  for (const v1::Delta& delta : operation.deltas()) {
-    auto converted = DeltaFromProto(operation, delta);
+  out.object_name = std::move(*operation.mutable_object_name());
+  out.deltas.reserve(static_cast<size_t>(operation.deltas_size()));
+  for (v1::Delta& delta : *operation.mutable_deltas()) {
+    auto converted = TakeDelta(operation, delta);
     if (!converted.ok()) return converted.status();
     out.deltas.push_back(*std::move(converted));
   }
-  for (const v1::Delta& delta : operation.full_state()) {
-    auto converted = DeltaFromProto(operation, delta);
+  for (v1::Delta& delta : *operation.mutable_full_state()) {
+    auto converted = TakeDelta(operation, delta);
     if (!converted.ok()) return converted.status();
     out.full_state.push_back(*std::move(converted));
   }
@@ -93,6 +106,12 @@ Match FromProto(const v1::Match& match) { return Match{match.attribute(), FromPr
 
 v1::OperationResult ToProto(const Result& result) {
   v1::OperationResult out;
+  FillProto(result, &out);
+  return out;
+}
+
+void FillProto(const Result& result, v1::OperationResult* proto) {
+  v1::OperationResult& out = *proto;
   out.set_operation(result.operation);
   out.set_outcome(static_cast<v1::OperationResult::Outcome>(result.outcome));
   if (result.error.has_value()) *out.mutable_error() = ToProto(*result.error);
@@ -131,7 +150,6 @@ v1::OperationResult ToProto(const Result& result) {
     target.set_value(secret.Reveal());
     target.set_version(secret.version());
   }
-  return out;
 }
 
 v1::VerifyReply::Verdict ToProto(const Verdict& verdict, const std::string& operation_id) {

@@ -14,8 +14,11 @@ namespace sluice::connector {
 
 // INVALID for what the contract forbids: no id, no action, a replace without a kind, a CREATE with an object id.
 absl::StatusOr<Operation> FromProto(const v1::Operation& operation);
+// Takes the texts out of it; its id stays.
+absl::StatusOr<Operation> TakeFromProto(v1::Operation* operation);
 Match FromProto(const v1::Match& match);
 v1::OperationResult ToProto(const Result& result);
+void FillProto(const Result& result, v1::OperationResult* out);  // Which must be empty.
 v1::VerifyReply::Verdict ToProto(const Verdict& verdict, const std::string& operation_id);
 v1::Progress ToProto(const ProgressReport& report);
 

@@ -29,7 +29,7 @@ Error Bug(std::string_view method, const std::string& type) {
 
 }  // namespace
 
-std::optional<Error> Guarded(std::string_view method, const std::function<void()>& call) {
+std::optional<Error> Guarded(std::string_view method, absl::FunctionRef<void()> call) {
   try {
     call();
     return std::nullopt;

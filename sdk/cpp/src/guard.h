@@ -3,17 +3,17 @@
 #ifndef SLUICE_SDK_CPP_SRC_GUARD_H_
 #define SLUICE_SDK_CPP_SRC_GUARD_H_
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "absl/functional/function_ref.h"
 #include "sluice/connector/error.h"
 
 namespace sluice::connector {
 
 // The BUG, also logged, if `call` threw.
-std::optional<Error> Guarded(std::string_view method, const std::function<void()>& call);
+std::optional<Error> Guarded(std::string_view method, absl::FunctionRef<void()> call);
 
 }  // namespace sluice::connector
 

@@ -167,7 +167,6 @@ wire::Cells ImportWriter::CellsOf(const Record& record, size_t object_class) con
   const std::vector<std::string>& asked = classes_[object_class].attributes;
   const auto& index = attributes_[object_class];
   wire::Cells cells;
-  cells.texts.reserve(record.attributes().size());
   size_t next = 0;  // They mostly come in the order in which they were asked for.
   for (const auto& [name, value] : record.attributes()) {
     if (next >= asked.size() || asked[next] != name) {
@@ -186,7 +185,7 @@ absl::Status ImportWriter::AddTo(size_t scope, const Record& record) {
   if (record.id().empty()) {
     return Error(Reason::kBug, "SDK-0202", absl::StrCat("a record of class ", record.object_class(), " has no id"));
   }
-  const wire::Cells cells = CellsOf(record, static_cast<size_t>(index));
+  wire::Cells cells = CellsOf(record, static_cast<size_t>(index));
   const size_t bytes = wire::RowBytes(record.id(), record.name(), cells);
   if (bytes + kFrameOverhead > limits_.max_message_bytes) {
     return Error(Reason::kInvalid, "SDK-0203",
@@ -270,6 +269,13 @@ absl::Status ImportWriter::Send(v1::ImportFrame frame) {
   return first_failure_;
 }
 
+absl::Status ImportWriter::SendBytes(std::string bytes) {
+  if (!first_failure_.ok()) return first_failure_;
+  last_sent_ = absl::Now();
+  first_failure_ = sink_->SendBytes(std::move(bytes));
+  return first_failure_;
+}
+
 absl::Status ImportWriter::SendSchema() {
   if (is_schema_sent_) return first_failure_;
   is_schema_sent_ = true;
@@ -291,9 +297,7 @@ absl::Status ImportWriter::SendSchema() {
 absl::Status ImportWriter::Flush(size_t scope, int object_class) {
   auto it = batches_.find({scope, object_class});
   if (it == batches_.end() || it->second.rows() == 0) return first_failure_;
-  v1::ImportFrame frame;
-  *frame.mutable_records() = it->second.Take();
-  return Send(std::move(frame));
+  return SendBytes(it->second.TakeBytes(v1::ImportFrame::kRecordsFieldNumber));
 }
 
 absl::Status ImportWriter::FlushAll() {

@@ -28,6 +28,12 @@ class FrameSink {
   virtual ~FrameSink() = default;
   // Blocks while the other end is behind; CANCELLED when it is gone.
   virtual absl::Status Send(v1::ImportFrame frame) = 0;
+  // The same in bytes.
+  virtual absl::Status SendBytes(std::string bytes) {
+    v1::ImportFrame frame;
+    (void)frame.ParseFromString(bytes);
+    return Send(std::move(frame));
+  }
 };
 
 struct ImportLimits {
@@ -89,6 +95,7 @@ class ImportWriter final : public RecordWriter {
   absl::Status SetState(size_t scope, const std::string* object_class, v1::ImportEnd::State state,
                         std::optional<Error> why, std::optional<Cursor> cursor);
   absl::Status Send(v1::ImportFrame frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status SendBytes(std::string bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status SendSchema() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Flush(size_t scope, int object_class) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status FlushAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -1,9 +1,10 @@
 #include "sdk/cpp/src/operation_ledger.h"
 
-#include <openssl/sha.h>
+#include <openssl/crypto.h>
 
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
@@ -13,75 +14,82 @@
 namespace sluice::connector {
 namespace {
 
-// Of all that says what is to be done: not of attempt, timeout, or the hint.
-std::string PayloadHash(v1::Operation operation) {
-  operation.clear_attempt();
-  operation.clear_timeout();
-  operation.clear_object_name();
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream out(&stream);
-    out.SetSerializationDeterministic(true);
-    operation.SerializeToCodedStream(&out);
-  }
-  std::string hash(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-         reinterpret_cast<unsigned char*>(hash.data()));
-  return hash;
-}
-
 // It may be followed by another try: nothing was written, or the host has read that it was not, or what is left to do.
-bool MayComeAnew(const v1::OperationResult& result) {
-  return result.outcome() == v1::OperationResult::FAILED || result.outcome() == v1::OperationResult::IN_DOUBT ||
-         result.outcome() == v1::OperationResult::PARTLY_APPLIED || result.outcome() == v1::OperationResult::PENDING;
+bool MayComeAnew(v1::OperationResult::Outcome outcome) {
+  return outcome == v1::OperationResult::FAILED || outcome == v1::OperationResult::IN_DOUBT ||
+         outcome == v1::OperationResult::PARTLY_APPLIED || outcome == v1::OperationResult::PENDING;
 }
 
-bool IsSettled(const v1::OperationResult& result) {
-  return result.outcome() == v1::OperationResult::APPLIED || result.outcome() == v1::OperationResult::NO_CHANGE;
+bool IsSettled(v1::OperationResult::Outcome outcome) {
+  return outcome == v1::OperationResult::APPLIED || outcome == v1::OperationResult::NO_CHANGE;
 }
 
 }  // namespace
 
-bool OperationLedger::Begin(const v1::Operation& operation, std::shared_ptr<ResultReceiver> receiver,
-                            Cancellation* cancellation) {
-  const std::string payload = PayloadHash(operation);
-  std::optional<v1::OperationResult> answer;
+uint64_t OperationLedger::PayloadOf(v1::Operation* operation) {
+  // Set aside while the rest is hashed: a copy of it all would take longer.
+  const uint32_t attempt = operation->attempt();
+  std::string name = std::move(*operation->mutable_object_name());
+  google::protobuf::Duration* timeout = operation->unsafe_arena_release_timeout();
+  operation->clear_attempt();
+  operation->clear_object_name();
+  static thread_local std::string bytes;
+  const size_t size = operation->ByteSizeLong();
+  if (bytes.size() < size) bytes.resize(size);
+  {
+    google::protobuf::io::ArrayOutputStream stream(bytes.data(), static_cast<int>(size));
+    google::protobuf::io::CodedOutputStream out(&stream);
+    out.SetSerializationDeterministic(true);
+    operation->SerializeWithCachedSizes(&out);
+  }
+  const uint64_t hash = absl::HashOf(absl::string_view(bytes.data(), size));
+  OPENSSL_cleanse(bytes.data(), size);  // There may be a password in it.
+  operation->set_attempt(attempt);
+  operation->set_object_name(std::move(name));
+  operation->unsafe_arena_set_allocated_timeout(timeout);
+  return hash;
+}
+
+bool OperationLedger::Begin(const std::string& operation, uint32_t attempt, uint64_t payload,
+                            const std::shared_ptr<ResultReceiver>& receiver, const Cancellation& cancellation) {
+  std::string answer;
   {
     absl::MutexLock lock(&mutex_);
-    auto [it, is_new] = entries_.try_emplace(operation.id());
+    auto [it, is_new] = entries_.try_emplace(operation);
     Entry& entry = it->second;
-    const bool is_higher = operation.attempt() > entry.attempt;
+    const bool is_higher = attempt > entry.attempt;
     if (!is_new && entry.is_running && entry.payload == payload) {
       entry.receiver = receiver;  // The newest asker gets the answer.
       return false;
     }
     // What comes again may hold what the host made anew: a name, a password.
-    const bool may_differ = !is_new && !entry.is_running && MayComeAnew(entry.result);
-    if (!is_new && is_higher && (entry.is_running || late_.contains(operation.id()))) {
-      answer = MakeResult(operation.id(), Outcome::kInDoubt,
+    const bool may_differ = !is_new && !entry.is_running && MayComeAnew(entry.outcome);
+    if (!is_new && is_higher && (entry.is_running || late_.contains(operation))) {
+      answer = MakeResult(operation, Outcome::kInDoubt,
                           Error(Reason::kTransient, "SDK-0316",
-                                absl::StrCat("an earlier attempt of operation ", operation.id(),
-                                             " is still under way in the connector")));
+                                absl::StrCat("an earlier attempt of operation ", operation,
+                                             " is still under way in the connector")))
+                   .SerializeAsString();
     } else if (!is_new && entry.payload != payload && !(may_differ && is_higher)) {
-      answer = MakeResult(operation.id(), Outcome::kFailed,
+      answer = MakeResult(operation, Outcome::kFailed,
                           Error(Reason::kInvalid, "SDK-0301",
-                                absl::StrCat("operation ", operation.id(),
-                                             " came again with another payload; an id stands for one change")));
-    } else if (!is_new && (IsSettled(entry.result) || !is_higher)) {
+                                absl::StrCat("operation ", operation,
+                                             " came again with another payload; an id stands for one change")))
+                   .SerializeAsString();
+    } else if (!is_new && (IsSettled(entry.outcome) || !is_higher)) {
       answer = entry.result;
     } else {
-      entry = Entry{payload, operation.attempt(), true, Cancellation(), {}, receiver};
-      *cancellation = entry.cancellation;
+      entry = Entry{payload, attempt, true, v1::OperationResult::OUTCOME_UNSPECIFIED, {}, cancellation, receiver};
       ++running_;
       return true;
     }
   }
-  receiver->Deliver(*std::move(answer));
+  receiver->Deliver(operation, std::move(answer));
   return false;
 }
 
-void OperationLedger::Answer(v1::OperationResult result) {
+void OperationLedger::Answer(const v1::OperationResult& result) {
+  std::string bytes = result.SerializeAsString();
   std::shared_ptr<ResultReceiver> receiver;
   {
     absl::MutexLock lock(&mutex_);
@@ -90,9 +98,13 @@ void OperationLedger::Answer(v1::OperationResult result) {
       LogWarning("an answer that nobody waits for was dropped").With("operation", result.operation());
       return;
     }
-    it->second.is_running = false;
-    it->second.result = result;
-    receiver = it->second.receiver.lock();
+    Entry& entry = it->second;
+    entry.is_running = false;
+    entry.outcome = result.outcome();
+    entry.result = bytes;
+    receiver = entry.receiver.lock();
+    entry.receiver.reset();
+    entry.cancellation.reset();
     --running_;
     answered_.push_back(result.operation());
     if (answered_.size() > kMaxAnswered) {
@@ -101,7 +113,7 @@ void OperationLedger::Answer(v1::OperationResult result) {
       answered_.pop_front();
     }
   }
-  if (receiver != nullptr) receiver->Deliver(std::move(result));
+  if (receiver != nullptr) receiver->Deliver(result.operation(), std::move(bytes));
 }
 
 void OperationLedger::Cancel(const std::string& operation) {

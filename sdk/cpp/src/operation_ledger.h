@@ -26,16 +26,20 @@ namespace sluice::connector {
 class ResultReceiver {
  public:
   virtual ~ResultReceiver() = default;
-  virtual void Deliver(v1::OperationResult result) = 0;
+  // The bytes of an OperationResult.
+  virtual void Deliver(const std::string& operation, std::string result) = 0;
 };
 
 class OperationLedger {
  public:
+  // Of all that says what is to be done: not of attempt, timeout, or the hint.
+  static uint64_t PayloadOf(v1::Operation* operation);
   // True: the operation is new here and must be carried out; `cancellation` is its own. False: the receiver has or gets
   // its answer.
-  bool Begin(const v1::Operation& operation, std::shared_ptr<ResultReceiver> receiver, Cancellation* cancellation);
+  bool Begin(const std::string& operation, uint32_t attempt, uint64_t payload,
+             const std::shared_ptr<ResultReceiver>& receiver, const Cancellation& cancellation);
   // The first answer counts; others are dropped with a log line.
-  void Answer(v1::OperationResult result);
+  void Answer(const v1::OperationResult& result);
   void Cancel(const std::string& operation);
   void CancelAll();
 
@@ -50,12 +54,14 @@ class OperationLedger {
 
  private:
   static constexpr size_t kMaxAnswered = 20000;
+  // There are many: what only one that runs has goes when it is answered.
   struct Entry {
-    std::string payload;  // SHA-256.
+    uint64_t payload = 0;
     uint32_t attempt = 0;
     bool is_running = true;
-    Cancellation cancellation;
-    v1::OperationResult result;
+    v1::OperationResult::Outcome outcome = v1::OperationResult::OUTCOME_UNSPECIFIED;
+    std::string result;  // Bytes.
+    std::optional<Cancellation> cancellation;
     std::weak_ptr<ResultReceiver> receiver;
   };
   bool IsIdle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return running_ == 0; }

@@ -11,11 +11,12 @@
 #include "sdk/cpp/src/convert_values.h"
 #include "sdk/cpp/src/fault_hooks.h"
 #include "sdk/cpp/src/guard.h"
+#include "sdk/cpp/src/message_bytes.h"
 
 namespace sluice::connector {
 namespace {
 
-using ImportStream = StreamCall<v1::ImportFrame>;
+using ImportStream = StreamCall<grpc::ByteBuffer>;
 using ReadStream = StreamCall<v1::ReadFrame>;
 
 class ImportSink final : public FrameSink {
@@ -23,7 +24,11 @@ class ImportSink final : public FrameSink {
   explicit ImportSink(ImportStream* stream) : stream_(stream) {}
   absl::Status Send(v1::ImportFrame frame) override {
     if (Faults().import_frame != nullptr && !Faults().import_frame(frame)) return absl::OkStatus();
-    return stream_->Send(std::move(frame));
+    return stream_->Send(BufferOf(frame));
+  }
+  absl::Status SendBytes(std::string bytes) override {
+    if (Faults().import_frame != nullptr) return FrameSink::SendBytes(std::move(bytes));
+    return stream_->Send(BufferOf(std::move(bytes)));
   }
 
  private:
@@ -246,10 +251,13 @@ absl::Status RunFindTaken(RuntimeState* state, const v1::FindTakenRequest& reque
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::ImportFrame>* ReaderService::Import(grpc::CallbackServerContext*,
-                                                                 const v1::ImportRequest* request) {
-  return ImportStream::Start(state_->workers,
-                             [this, request](ImportStream& stream) { return RunImport(state_, *request, stream); });
+grpc::ServerWriteReactor<grpc::ByteBuffer>* ReaderService::Import(grpc::CallbackServerContext*,
+                                                                  const grpc::ByteBuffer* request) {
+  return ImportStream::Start(state_->workers, [this, bytes = *request](ImportStream& stream) mutable -> absl::Status {
+    v1::ImportRequest message;
+    if (!ReadMessage(&bytes, &message)) return Error(Reason::kInvalid, "SDK-0212", "a request that cannot be read");
+    return RunImport(state_, message, stream);
+  });
 }
 
 grpc::ServerWriteReactor<v1::ReadFrame>* ReaderService::Read(grpc::CallbackServerContext*,

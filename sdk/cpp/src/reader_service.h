@@ -7,11 +7,15 @@
 
 namespace sluice::connector {
 
-class ReaderService final : public v1::Reader::CallbackService {
+// The frames of an import are bytes here: they are made without a message.
+using ReaderBase = v1::Reader::WithRawCallbackMethod_Import<
+    v1::Reader::WithCallbackMethod_Read<v1::Reader::WithCallbackMethod_FindTaken<v1::Reader::Service>>>;
+
+class ReaderService final : public ReaderBase {
  public:
   explicit ReaderService(RuntimeState* state) : state_(state) {}
-  grpc::ServerWriteReactor<v1::ImportFrame>* Import(grpc::CallbackServerContext* context,
-                                                    const v1::ImportRequest* request) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Import(grpc::CallbackServerContext* context,
+                                                     const grpc::ByteBuffer* request) override;
   grpc::ServerWriteReactor<v1::ReadFrame>* Read(grpc::CallbackServerContext* context,
                                                 const v1::ReadRequest* request) override;
   grpc::ServerUnaryReactor* FindTaken(grpc::CallbackServerContext* context, const v1::FindTakenRequest* request,

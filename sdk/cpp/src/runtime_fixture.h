@@ -83,6 +83,22 @@ class Scripted final : public Target {
     }
     return absl::OkStatus();
   }
+  // In mode "at once" of its own: it answers before Submit returns.
+  std::unique_ptr<ApplySession> StartApply(const ApplyRequest&, std::shared_ptr<ResultSink> sink) override {
+    class AtOnce final : public ApplySession {
+     public:
+      explicit AtOnce(std::shared_ptr<ResultSink> sink) : sink_(std::move(sink)) {}
+      void Submit(Operation operation) override {
+        Result result = Result::Applied(operation.object_id);
+        result.operation = operation.id;
+        sink_->Answer(std::move(result));
+      }
+
+     private:
+      const std::shared_ptr<ResultSink> sink_;
+    };
+    return system().settings.Text("mode") == "at once" ? std::make_unique<AtOnce>(std::move(sink)) : nullptr;
+  }
   Result Apply(const Operation& operation) override {
     absl::MutexLock lock(&g_script->mutex);
     g_script->mutex.Await(absl::Condition(&g_script->is_open));
@@ -204,6 +220,7 @@ class Stream {
     stream_->WritesDone();
     v1::ApplyReply reply;
     while (stream_->Read(&reply)) {
+      ++messages_;
       for (const auto& result : reply.results().results()) results_.push_back(result);
     }
     return wire::StatusFromGrpc(stream_->Finish());
@@ -213,11 +230,13 @@ class Stream {
     stream_->Finish();
   }
   size_t left() const { return results_.size(); }
+  size_t messages() const { return messages_; }  // That Close read.
 
  private:
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::ApplyRequest, v1::ApplyReply>> stream_;
   std::deque<v1::OperationResult> results_;
+  size_t messages_ = 0;
 };
 
 }  // namespace sluice::connector

@@ -85,7 +85,7 @@ grpc::ServerUnaryReactor* WriterService::Preview(grpc::CallbackServerContext*, c
   });
 }
 
-grpc::ServerBidiReactor<v1::ApplyRequest, v1::ApplyReply>* WriterService::Apply(grpc::CallbackServerContext*) {
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* WriterService::Apply(grpc::CallbackServerContext*) {
   return ApplyCall::Start(state_);
 }
 

@@ -7,12 +7,16 @@
 
 namespace sluice::connector {
 
-class WriterService final : public v1::Writer::CallbackService {
+// The messages of Apply are bytes here: see ApplyCall.
+using WriterBase = v1::Writer::WithCallbackMethod_Preview<
+    v1::Writer::WithRawCallbackMethod_Apply<v1::Writer::WithCallbackMethod_Verify<v1::Writer::Service>>>;
+
+class WriterService final : public WriterBase {
  public:
   explicit WriterService(RuntimeState* state) : state_(state) {}
   grpc::ServerUnaryReactor* Preview(grpc::CallbackServerContext* context, const v1::PreviewRequest* request,
                                     v1::PreviewReply* reply) override;
-  grpc::ServerBidiReactor<v1::ApplyRequest, v1::ApplyReply>* Apply(grpc::CallbackServerContext* context) override;
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Apply(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* Verify(grpc::CallbackServerContext* context, const v1::VerifyRequest* request,
                                    v1::VerifyReply* reply) override;
 

@@ -2,7 +2,10 @@
 #ifndef SLUICE_CONNECTOR_RECORD_H_
 #define SLUICE_CONNECTOR_RECORD_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,13 +26,20 @@ class Record {
   }
   // Setting an attribute again replaces its value.
   Record& Set(AnyText attribute, Value value) {
-    for (auto& [name, old] : attributes_) {
-      if (name == attribute.view()) {
-        old = std::move(value);
-        return *this;
+    const uint64_t mark = MarkOf(attribute.view());
+    if ((marks_ & mark) != 0) {
+      for (auto& [name, old] : attributes_) {
+        if (name == attribute.view()) {
+          old = std::move(value);
+          return *this;
+        }
       }
     }
+    marks_ |= mark;
+    static thread_local size_t usual = 0;  // Records mostly have as many as the one before.
+    if (attributes_.empty()) attributes_.reserve(usual);
     attributes_.emplace_back(attribute.str(), std::move(value));
+    usual = attributes_.size();
     return *this;
   }
   // The system says: no value. The host may clear what it held.
@@ -61,9 +71,18 @@ class Record {
   }
 
  private:
+  // One bit of 64: an attribute whose bit is not in marks_ was not set before.
+  static uint64_t MarkOf(std::string_view name) {
+    if (name.empty()) return 1;
+    const auto at = [&](size_t i) { return static_cast<unsigned char>(name[i]); };
+    const size_t sum = 3 * name.size() + 5 * at(name.size() - 1) + 17 * at(name.size() / 2) + 7 * at(0);
+    return uint64_t{1} << (sum % 64);
+  }
+
   std::string object_class_;
   std::string id_;
   std::string name_;
+  uint64_t marks_ = 0;
   std::vector<std::pair<std::string, Value>> attributes_;
 };
 

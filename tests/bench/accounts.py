@@ -22,7 +22,7 @@ def disabled_without_passwords(stage):
 
 
 def measure(stage, name, enabled):
-    people, count = (100, 1) if stage.quick else (2000, 5)
+    people, count = 100 if stage.quick else 2000, stage.pairs(5)
     say(f"{name}: {people} people")
     twin = stage.start(Twin, people + 1, 0)  # One of them has a name that is too long for a directory.
     folder_of = lambda domain: stage.write_folder(twin, domain, pupils_only=True, groups=False, access=enabled, passwords=enabled)

@@ -46,6 +46,7 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--build", required=True)
     arguments.add_argument("--quick", action="store_true")
+    arguments.add_argument("--pairs", type=int, default=100)
     arguments.add_argument("names", nargs="*", choices=[[], *BENCHES])
     given = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -57,7 +58,7 @@ def main():
         shm = os.statvfs("/dev/shm")
         where = "/dev/shm" if shm.f_bavail * shm.f_frsize > 4 << 30 else None
         with tempfile.TemporaryDirectory(prefix="sluice-bench-", dir=where) as folder:
-            stage = Stage(folder, os.path.abspath(given.build), given.quick)
+            stage = Stage(folder, os.path.abspath(given.build), given.quick, given.pairs)
             try:
                 rows += BENCHES[name](stage)
             except Failed as failure:

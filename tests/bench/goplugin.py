@@ -29,7 +29,7 @@ def package(stage):
 
 
 def against_goplugin(stage):
-    count, sizes = (1, ["3", "20000", "6400"]) if stage.quick else (7, ["11", "300000", "320000"])
+    count, sizes = stage.pairs(7), ["3", "20000", "6400"] if stage.quick else ["11", "300000", "320000"]
     say(f"plugins beside go-plugin: {sizes[0]} launches, {sizes[1]} records of 20 fields, {sizes[2]} operations, {count} pairs")
     peer_folder = os.path.join(stage.build, "goplugin")
     call([f"{SOURCE}/tests/bench/goplugin/build", peer_folder])

@@ -9,7 +9,7 @@ from stage import CLIENT, SECRET, Failed, Twin, median_pair, pairs, say, timed, 
 
 
 def against_curl(stage):
-    pupils, count = (1000, 1) if stage.quick else (20000, 5)
+    pupils, count = 1000 if stage.quick else 20000, stage.pairs(5)
     rows = []
     for groups in (False, True):
         name = f"import of {pupils} pupils" + (" with class groups" if groups else "")

@@ -20,6 +20,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "host/base/clock.h"
+#include "host/base/memory.h"
 #include "host/plugin/router.h"
 
 namespace sluice::plugin {
@@ -213,6 +214,8 @@ void Run(const std::string& plugins, const std::string& work, int launches, size
 }  // namespace sluice::plugin
 
 int main(int argc, char** argv) {
+  sluice::base::ShareMemory();  // As the host begins.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   int launches = 0;
   size_t records = 0, operations = 0;
   if (argc != 6 || !absl::SimpleAtoi(argv[3], &launches) || !absl::SimpleAtoi(argv[4], &records) ||

@@ -200,8 +200,11 @@ class Host:
 
 
 class Stage:
-    def __init__(self, folder, build, quick):
-        self.folder, self.build, self.quick, self.things, self.count = folder, build, quick, [], 0
+    def __init__(self, folder, build, quick, most_pairs):
+        self.folder, self.build, self.quick, self.most_pairs, self.things, self.count = folder, build, quick, most_pairs, [], 0
+
+    def pairs(self, wanted):
+        return min(wanted, 1 if self.quick else self.most_pairs)
 
     def program(self, name):
         path = f"{self.build}/bin/{name}"

@@ -112,6 +112,12 @@ void TargetPlanner::PlanNew(Case& c) {
                                    field.field));
     }
   }
+  for (const auto& [attribute, value] : c.values.correlate) {
+    if (c.match.accounts.empty() && !value.is_visible()) {
+      return HoldBack(c, absl::StrCat("an account that is there already could not be found: what its ", attribute,
+                                      " would be is not visible"));
+    }
+  }
   if (c.match.accounts.empty()) {
     if (const std::string gone = GonePart(ValueIn(c.values.always, "parent")); !gone.empty())
       return HoldBack(c, absl::StrCat("its place ", gone, " is not there any more"));
@@ -155,6 +161,12 @@ bool TargetPlanner::SettleNames(const Case& c, std::vector<LateName>& names, std
 }
 
 void TargetPlanner::PlanCreate(Case& c) {
+  // What an object is called must be known to make it; what is hidden today may be seen tomorrow.
+  if (const std::string name = mapping_.LabelAttribute(); !name.empty() && !c.values.candidates.contains(name) &&
+                                                          !ValueIn(c.values.always, name).has_value() &&
+                                                          !ValueIn(c.values.on_create, name).has_value()) {
+    return HoldBack(c, absl::StrCat(name, " cannot be computed: something that it is made of is empty or not visible"));
+  }
   PlannedOperation operation = NewOperation(OperationKind::kCreate, c, "account", c.account);
   std::string problem;
   if (!SettleNames(c, operation.names, problem)) return HoldBack(c, problem);

@@ -74,6 +74,13 @@ bool AccountMapping::IsMissing(const std::string& object_class, const std::strin
          !found->second.attributes.contains(attribute);
 }
 
+std::string AccountMapping::LabelAttribute() const {
+  const auto found = schema_.classes.find(system_.account_class);
+  if (found == schema_.classes.end()) return "";
+  const std::string& label = found->second.label_attribute;
+  return std::find(attributes_.begin(), attributes_.end(), label) == attributes_.end() ? "" : label;
+}
+
 std::string AccountMapping::DomainOf(const std::string& object_class, const std::string& attribute) const {
   const TargetAttribute* info = Attribute(object_class, attribute);
   return info == nullptr ? "" : info->unique_in;

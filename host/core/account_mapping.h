@@ -64,6 +64,9 @@ class AccountMapping {
   // Null when the schema does not know it.
   const TargetAttribute* Attribute(const std::string& object_class, const std::string& attribute) const;
 
+  // What an account is called by, where it is mapped; else empty.
+  std::string LabelAttribute() const;
+
   // The domain in which an attribute's values are unique; empty: none.
   std::string DomainOf(const std::string& object_class, const std::string& attribute) const;
 

@@ -37,6 +37,18 @@ TEST(Planner, ANewPupilGetsAccountAccessAndGroupAndThenNothing) {
             Value::Text("n.vanderzwaluw"));
 }
 
+TEST(Planner, NobodyGetsAnAccountWhileWhatItIsCalledMayNotBeSeen) {
+  World world;
+  world.NoLimits();
+  world.AddPupil("104233", "Noor", "van der Zwaluw").fields.erase("name.display");
+  const Plan plan = world.Make();
+  EXPECT_EQ(Find(plan, OperationKind::kCreate), nullptr);
+  ASSERT_EQ(plan.held_back.size(), 1u);
+  EXPECT_EQ(plan.held_back[0].reason, "cn cannot be computed: something that it is made of is empty or not visible");
+  world.Find("104233").fields["name.display"] = Value::Text("Noor van der Zwaluw");
+  EXPECT_NE(Find(world.Make(), OperationKind::kCreate), nullptr);
+}
+
 TEST(Planner, ACreateSaysWhatItWritesAndWhy) {
   World world;
   world.NoLimits();

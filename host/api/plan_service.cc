@@ -1,6 +1,7 @@
 #include "host/api/call_internal.h"
 #include "host/api/translate_internal.h"
 #include "host/base/status.h"
+#include "host/engine/newer_import.h"
 
 namespace sluice::api {
 namespace {
@@ -30,6 +31,8 @@ class PlanService final : public v1::Plans::CallbackService {
  private:
   absl::Status Show(const core::Plan& plan, v1::Plan* reply) {
     ASSIGN_OR_RETURN(const engine::World world, engine::LoadWorld(backend_.engine->context(), plan.as_of));
+    ASSIGN_OR_RETURN(const std::string newer, engine::NewerImport(backend_.engine->context()));
+    if (!newer.empty()) reply->add_warnings(newer);
     Fill(plan, world, reply);
     return absl::OkStatus();
   }

@@ -241,11 +241,16 @@ std::string OperationsText(const Operations& operations, bool shows_all) {
 std::string PlanText(const v1::Plan& plan, bool shows_all) {
   const v1::Snapshot& snapshot = plan.snapshot();
   std::string out;
+  // That the people below are not the newest stands above all else.
+  const auto is_of_newer = [](const std::string& warning) { return absl::StartsWith(warning, "a newer import "); };
+  for (const std::string& warning : plan.warnings()) {
+    if (is_of_newer(warning)) absl::StrAppend(&out, "Warning: ", warning, "\n");
+  }
   if (snapshot.sequence() == 0) {
-    out = "Nothing was imported yet: sluice import\n";
+    out += "Nothing was imported yet: sluice import\n";
   } else {
-    out = absl::StrCat("Snapshot ", snapshot.sequence(), " of ", Day(snapshot.as_of()), ", ",
-                       Plural(snapshot.people(), "person", "people"), "; ");
+    absl::StrAppend(&out, "Snapshot ", snapshot.sequence(), " of ", Day(snapshot.as_of()), ", ",
+                    Plural(snapshot.people(), "person", "people"), "; ");
     absl::StrAppend(&out, "configuration ", Short(plan.configuration(), 4), "; as of ", Day(plan.as_of()), "\n");
   }
   int64_t observing = std::count_if(plan.operations().begin(), plan.operations().end(),
@@ -272,7 +277,9 @@ std::string PlanText(const v1::Plan& plan, bool shows_all) {
   }
   out += ThresholdLines(plan);
   out += HeldBackLines(plan, shows_all);
-  for (const std::string& warning : plan.warnings()) absl::StrAppend(&out, "Warning: ", warning, "\n");
+  for (const std::string& warning : plan.warnings()) {
+    if (!is_of_newer(warning)) absl::StrAppend(&out, "Warning: ", warning, "\n");
+  }
   if (plan.operations_size() > observing)
     absl::StrAppend(&out, "Carry it out with: sluice enforce --plan ", Short(plan.name(), 6), "\n");
   return out;

@@ -209,11 +209,27 @@ class Explainer {
       explanation.note = is_held ? "unknown; what is held is kept" : "unknown; nothing new is given";
     } else {
       explanation.answer = is_held ? Explanation::Answer::kHeldNoLonger : Explanation::Answer::kNotGranted;
+      if (is_held) NoteWhatWaits(explanation);
     }
     const auto left_out = person_.fields.find(Person::kLeftOut);
     if (verdict == Verdict::kTrue || left_out == person_.fields.end()) return;
     for (const Value& line : left_out->second.list()) {
       absl::StrAppend(&explanation.note, explanation.note.empty() ? "" : "; ", line.text());
+    }
+  }
+
+  // Held and no longer supported: why it is not taken away.
+  void NoteWhatWaits(Explanation& explanation) const {
+    const Plan plan = MakePlan(input_);
+    for (const PlannedOperation& operation : plan.operations) {
+      const bool is_of_it = operation.person_id == person_.id && operation.system == asked_.system &&
+                            (operation.entitlement == asked_.entitlement || operation.kind == OperationKind::kRetire);
+      if (!is_of_it || operation.status != OperationStatus::kBlocked) continue;
+      for (const Block& block : plan.blocks) {
+        if (block.id == operation.block)
+          explanation.note = absl::StrCat("waits: ", block.verdict, "; see `sluice block show ", block.id, "`");
+      }
+      return;
     }
   }
 

@@ -13,6 +13,7 @@
 #include "absl/time/civil_time.h"
 #include "host/core/condition.h"
 #include "host/core/person.h"
+#include "host/core/reading.h"
 #include "host/core/state.h"
 #include "host/core/value.h"
 #include "nlohmann/json.hpp"
@@ -106,7 +107,8 @@ struct Block {
   std::string id;  // UuidOf(system, kind, detail): the same group, the same id on all days.
   std::string system;
   std::string kind;              // "retire"; "revoke" with a detail for the half rule:
-  std::string detail;            // "group docenten", "class group" (all instances of that resource).
+  std::string detail;            // "group docenten", "class group" (all instances of that resource); of "unread" the
+                                 // source.
   std::vector<std::string> ids;  // Operations that wait, sorted.
   std::string verdict;           // "retire 24 of 20, 2.4 % of 3 %"
   bool is_approved = false;      // All of its operations are covered: they are ready.
@@ -148,10 +150,15 @@ struct Plan {
   // Grants that the target contradicts and that have no date yet, and those that have one and that it does not
   // contradict any more: "ad/<person id>/access".
   std::vector<std::string> drifted, settled;
+  // By operation that takes something away: what must be read first (unread.h). For the thresholds; not kept.
+  std::map<std::string, UnreadParts> unread;
 };
 
 // The origin of what undoes a change by hand: such an operation is decided, or the configuration says that it is done.
 inline constexpr char kDrift[] = "drift";
+
+// The kind of the block of what is taken away while its source is not read whole.
+inline constexpr char kUnread[] = "unread";
 
 nlohmann::json ToJson(const Plan& plan);
 absl::StatusOr<Plan> PlanFromJson(const nlohmann::json& json);

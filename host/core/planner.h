@@ -12,6 +12,7 @@
 #include "absl/time/civil_time.h"
 #include "host/core/configuration.h"
 #include "host/core/plan.h"
+#include "host/core/reading.h"
 #include "host/core/snapshot.h"
 #include "host/core/state.h"
 
@@ -22,6 +23,7 @@ struct PlanInput {
   const Snapshot* snapshot = nullptr;
   const State* state = nullptr;
   absl::CivilDay as_of;
+  const Readings* readings = nullptr;  // Null: nothing that is taken away waits for a reading.
 };
 
 Plan MakePlan(const PlanInput& input);

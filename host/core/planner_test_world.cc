@@ -261,7 +261,7 @@ void World::NoLimits() {
 PlanInput World::Input() {
   snapshot_.persons.assign(persons_.begin(), persons_.end());
   snapshot_.as_of = today;
-  return {&configuration, &snapshot_, &state, today};
+  return {&configuration, &snapshot_, &state, today, &readings};
 }
 
 std::string World::LineOf(const PlannedOperation& operation) const {

@@ -58,6 +58,7 @@ class World {
 
   Configuration configuration;
   State state;
+  Readings readings;  // Empty: nothing waits for one.
   absl::CivilDay today = absl::CivilDay(2026, 11, 24);
 
  private:

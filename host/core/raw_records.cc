@@ -51,9 +51,45 @@ std::vector<std::string> HashesOf(const std::vector<Record>& records) {
   return hashes;
 }
 
+const Value& ValueOf(const Record& record, const std::string& attribute) {
+  static const Value* const kNotVisible = new Value;
+  const auto found = record.attributes.find(attribute);
+  return found == record.attributes.end() ? *kNotVisible : found->second;
+}
+
+bool IsDay(const Value& value) { return value.kind() == Value::Kind::kDate; }
+
+// What `record` may not say of its dates any more stays as `before` had it. Whether that changed it.
+bool KeepDates(const DateAttributes& dates, const RawRecord& before, absl::CivilDay as_of, Record& record) {
+  bool is_changed = false;
+  const auto keep = [&](const std::string& attribute) {
+    record.attributes[attribute] = ValueOf(before.record, attribute);
+    is_changed = true;
+  };
+  for (const std::vector<std::string>* attributes : {&dates.starts, &dates.ends}) {
+    for (const std::string& attribute : *attributes) {
+      if (ValueOf(before.record, attribute).is_visible() && !ValueOf(record, attribute).is_visible()) keep(attribute);
+    }
+  }
+  const bool has_ended =
+      before.last_seen || std::any_of(dates.ends.begin(), dates.ends.end(), [&](const std::string& attribute) {
+        const Value& end = ValueOf(before.record, attribute);
+        return IsDay(end) && end.date() < as_of;
+      });
+  if (has_ended) return is_changed;
+  for (const std::string& attribute : dates.starts) {
+    const Value& was = ValueOf(before.record, attribute);
+    const Value& now = ValueOf(record, attribute);
+    if (IsDay(was) && IsDay(now) && was.date() < as_of && as_of < now.date()) keep(attribute);
+  }
+  return is_changed;
+}
+
 // What a record that the import holds makes of what was known of it, which `raw` is.
 void Confirm(Record record, std::string hash, bool is_known, RawRecord& raw, absl::CivilDay as_of,
-             MergeCounts& counts) {
+             const KeptDates& dates, MergeCounts& counts) {
+  const auto of_class = dates.find(record.object_class);
+  if (is_known && of_class != dates.end() && KeepDates(of_class->second, raw, as_of, record)) hash = RecordHash(record);
   if (!is_known) {
     raw.first_seen = as_of;
     ++counts.added;
@@ -72,7 +108,8 @@ void Confirm(Record record, std::string hash, bool is_known, RawRecord& raw, abs
 bool Keep(RawRecord& raw, bool is_complete, absl::CivilDay as_of, int64_t retention_days, MergeCounts& counts,
           Loss& loss) {
   if (!raw.last_seen && is_complete) {
-    raw.last_seen = raw.last_confirmed;
+    // What could not be read for a while was not missed in that time.
+    raw.last_seen = std::max(raw.last_confirmed, as_of - 1);
     ++counts.vanished;
     ++loss.lost;
   } else if (!raw.last_seen) {
@@ -183,7 +220,8 @@ int64_t SortAndJoin(std::vector<Record>& records) {
   return duplicates;
 }
 
-MergeResult MergeRecords(RawSet previous, ImportedData imported, absl::CivilDay as_of, int64_t retention_days) {
+MergeResult MergeRecords(RawSet previous, ImportedData imported, absl::CivilDay as_of, int64_t retention_days,
+                         const KeptDates& dates) {
   MergeResult result;
   const std::set<ClassKey> complete = CompleteClasses(imported);
   std::map<ClassKey, Loss> losses;
@@ -207,10 +245,10 @@ MergeResult MergeRecords(RawSet previous, ImportedData imported, absl::CivilDay 
     RawKey key{record.scope, record.object_class, record.id};
     if (is_known && known->first == key) {
       if (!known->second.last_seen) ++losses[{key.scope, key.object_class}].had;
-      Confirm(std::move(record), std::move(hash), true, (known++)->second, as_of, result.counts);
+      Confirm(std::move(record), std::move(hash), true, (known++)->second, as_of, dates, result.counts);
     } else {
       Confirm(std::move(record), std::move(hash), false,
-              previous.emplace_hint(known, std::move(key), RawRecord())->second, as_of, result.counts);
+              previous.emplace_hint(known, std::move(key), RawRecord())->second, as_of, dates, result.counts);
     }
   }
   result.set = std::move(previous);

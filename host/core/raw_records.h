@@ -34,7 +34,7 @@ struct RawRecord {
   std::string hash;                         // RecordHash(record)
   absl::CivilDay first_seen;                // Of this key, whatever it said then.
   absl::CivilDay last_confirmed;            // Last day on which an import held it.
-  std::optional<absl::CivilDay> last_seen;  // Set: gone since; equal to last_confirmed.
+  std::optional<absl::CivilDay> last_seen;  // Set: gone since; the day before it was first missed.
 };
 using RawSet = std::map<RawKey, RawRecord>;
 
@@ -79,11 +79,20 @@ int64_t SortAndJoin(std::vector<Record>& records);
 // The classes (scope, class) that may end records.
 std::set<std::pair<std::string, std::string>> CompleteClasses(const ImportedData& imported);
 
+// By class: the attributes that say when something begins and ends. Once seen they stay while they may not be seen; and
+// what has begun stays begun while it has not ended: a list that only guesses a beginning, as one of next year's does,
+// takes nothing away.
+struct DateAttributes {
+  std::vector<std::string> starts, ends;
+};
+using KeptDates = std::map<std::string, DateAttributes>;
+
 // What is known after `imported`, which was read on `as_of`. A class counts as complete when its state says so, its
 // scope is offered, and no record that the state counts is missing. Tombstones go `retention_days` after they were last
 // seen; negative: never.
 // Takes both over: a large school is in memory once.
-MergeResult MergeRecords(RawSet previous, ImportedData imported, absl::CivilDay as_of, int64_t retention_days);
+MergeResult MergeRecords(RawSet previous, ImportedData imported, absl::CivilDay as_of, int64_t retention_days,
+                         const KeptDates& dates = {});
 
 // Attributes of two records of one object: a visible one wins over one that is not, a value over an empty one, the
 // first over the second; lists are united.

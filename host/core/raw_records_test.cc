@@ -112,6 +112,46 @@ TEST(MergeRecords, BringsBackWhatReappears) {
   EXPECT_EQ(result.set.at({"dijk", "leerling", "p2"}).first_seen, kMonday);
 }
 
+TEST(MergeRecords, DaysOnWhichNothingCouldBeReadDoNotCountAsDaysOnWhichSomebodyWasMissed) {
+  auto result = MergeRecords(Start(Pupils(10)), Import("dijk", Pupils(9)), kMonday + 20, 30);
+  EXPECT_EQ(result.set.at({"dijk", "leerling", "p9"}).last_seen, kMonday + 19) << "a grace begins where it was missed";
+  EXPECT_EQ(result.set.at({"dijk", "leerling", "p9"}).last_confirmed, kMonday);
+}
+
+// A contract of one record, which said `then` on Monday and says `now` on Tuesday.
+Fields Dates(Fields then, Fields now) {
+  const KeptDates dates = {{"dienstverband", {{"van"}, {"tot"}}}};
+  const auto import = [](Fields fields) {
+    return ImportedData{"somtoday",
+                        {{"dijk", ""}},
+                        {{"dijk", "dienstverband", Completeness::kComplete, 1, ""}},
+                        {{"dijk", "dienstverband", "d1", "", std::move(fields)}}};
+  };
+  RawSet monday = MergeRecords({}, import(std::move(then)), kMonday, 30, dates).set;
+  return MergeRecords(std::move(monday), import(std::move(now)), kTuesday, 30, dates)
+      .set.at({"dijk", "dienstverband", "d1"})
+      .record.attributes;
+}
+
+TEST(MergeRecords, DatesOnceSeenStayWhileTheyMayNotBeSeenAndWhatHasBegunStaysBegun) {
+  const Value began = Value::Date(kMonday - 100), ended = Value::Date(kMonday - 5);
+  const Value next_year = Value::Date(kMonday + 300);
+  EXPECT_EQ(Dates({{"van", began}, {"tot", ended}}, {}), (Fields{{"van", began}, {"tot", ended}}));
+  EXPECT_EQ(Dates({{"van", began}, {"tot", ended}}, {{"tot", Value::Empty()}}),
+            (Fields{{"van", began}, {"tot", Value::Empty()}}))
+      << "an explicit empty is an answer";
+  EXPECT_EQ(Dates({{"van", began}}, {{"van", next_year}}), (Fields{{"van", began}}));
+  EXPECT_EQ(Dates({{"van", began}, {"tot", Value::Empty()}}, {{"van", next_year}, {"tot", next_year}}),
+            (Fields{{"van", began}, {"tot", next_year}}));
+  EXPECT_EQ(Dates({{"van", began}, {"tot", ended}}, {{"van", next_year}, {"tot", Value::Empty()}}),
+            (Fields{{"van", next_year}, {"tot", Value::Empty()}}))
+      << "who had left begins anew";
+  EXPECT_EQ(Dates({{"van", next_year}}, {{"van", Value::Date(kMonday + 200)}}),
+            (Fields{{"van", Value::Date(kMonday + 200)}}));
+  EXPECT_EQ(Dates({{"van", began}}, {{"van", Value::Date(kMonday - 50)}}),
+            (Fields{{"van", Value::Date(kMonday - 50)}}));
+}
+
 TEST(MergeRecords, KeepsATombstoneAsItIsUntilItsRetentionIsOver) {
   RawSet gone = MergeRecords(Start(Pupils(3)), Import("dijk", Pupils(2)), kTuesday, 30).set;
   auto later = MergeRecords(gone, Import("dijk", Pupils(2)), kMonday + 30, 30);

@@ -81,7 +81,8 @@ TargetPlanner::TargetPlanner(const PlanInput& input, const Population& populatio
       observed_(observed),
       index_(system, schema, observed),
       mapping_(system, schema),
-      reasons_(input) {
+      reasons_(input),
+      unread_(input) {
   for (const Grant& grant : input.state->grants) {
     if (grant.system == system.name && grant.kind == EntitlementKind::kAccount && !grant.object_id.empty() &&
         grant.state != GrantState::kAbsent) {
@@ -295,6 +296,49 @@ PlannedOperation TargetPlanner::NewOperation(OperationKind kind, const Case& c, 
   return operation;
 }
 
+// What must be read before what `operation` takes away is taken.
+UnreadParts TargetPlanner::UnreadBefore(const PlannedOperation& operation) const {
+  if (operation.kind == OperationKind::kDeleteResource)
+    return unread_.BeforeAnybody(system_.name, operation.entitlement);
+  if (operation.kind < OperationKind::kRevoke || operation.person_id.empty()) return {};
+  const auto& persons = population_.persons;
+  const auto facts =
+      std::lower_bound(persons.begin(), persons.end(), operation.person_id,
+                       [](const PersonFacts& one, const std::string& id) { return one.person->id < id; });
+  // The day after the last on which it was supported; the first of all when no such day is known.
+  const auto due_of = [&](const std::string& entitlement) {
+    absl::CivilDay due = kFirstDay;
+    for (const EntitlementIntervals& intervals : facts->entitlements) {
+      if (intervals.system != system_.name || intervals.entitlement != entitlement) continue;
+      for (const SupportedInterval& interval : intervals.intervals) {
+        if (interval.until < input_.as_of) due = interval.until + 1;
+      }
+    }
+    return due;
+  };
+  const auto before = [&](const std::string& entitlement, absl::CivilDay due) {
+    return unread_.Before(*facts->person, system_.name, entitlement, due);
+  };
+  if (operation.kind == OperationKind::kDelete) {
+    absl::CivilDay due = due_of("account");
+    for (const Grant* grant : population_.grants.at({operation.person_id, system_.name})) {
+      if (grant->kind == EntitlementKind::kAccount && grant->retired_on)
+        due = std::max(due, *grant->retired_on + system_.retire.keep_days);
+    }
+    return before("account", due);
+  }
+  if (operation.kind == OperationKind::kRevoke) {
+    const bool has_account =
+        std::any_of(facts->entitlements.begin(), facts->entitlements.end(), [&](const EntitlementIntervals& intervals) {
+          return intervals.system == system_.name && intervals.kind == EntitlementRef::Kind::kAccount &&
+                 OnDay(intervals, input_.as_of) != nullptr;
+        });
+    // Who loses the account for good loses what it is in.
+    if (!has_account && before("account", due_of("account")).empty()) return {};
+  }
+  return before(operation.entitlement, due_of(operation.entitlement));
+}
+
 std::string TargetPlanner::Add(PlannedOperation operation, bool is_activated, bool waits) {
   operation.id = base::UuidOf(nlohmann::json::array(
       {"operation", operation.system, operation.person_id, operation.entitlement, operation.generation,
@@ -303,6 +347,7 @@ std::string TargetPlanner::Add(PlannedOperation operation, bool is_activated, bo
                      : waits       ? OperationStatus::kWaiting
                                    : OperationStatus::kReady;
   std::string id = operation.id;
+  if (UnreadParts unread = UnreadBefore(operation); !unread.empty()) plan_->unread[id] = std::move(unread);
   if (!input_.state->open_operations.contains(id)) plan_->operations.push_back(std::move(operation));
   return id;
 }

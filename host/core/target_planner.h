@@ -17,6 +17,7 @@
 #include "host/core/evaluation.h"
 #include "host/core/planner.h"
 #include "host/core/reasons.h"
+#include "host/core/unread.h"
 
 namespace sluice::core {
 
@@ -122,6 +123,7 @@ class TargetPlanner {
   void HoldBackResources(const std::vector<const Instance*>& instances, std::string reason);
   PlannedOperation NewOperation(OperationKind kind, const Case& c, const std::string& entitlement, const Grant* grant);
   std::string Add(PlannedOperation operation, bool is_activated, bool waits);
+  UnreadParts UnreadBefore(const PlannedOperation& operation) const;
   void WarnUnknown();
   void WarnMissingAttributes();
 
@@ -205,6 +207,7 @@ class TargetPlanner {
   const ObservedIndex index_;
   const AccountMapping mapping_;
   const Reasons reasons_;
+  const Unread unread_;
   Plan* plan_ = nullptr;
   std::vector<Case> cases_;
   HeldAccounts held_;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "host/base/hash.h"
+#include "host/core/unread.h"
 
 namespace sluice::core {
 namespace {
@@ -76,12 +77,15 @@ class Limiter {
     std::map<std::pair<std::string, OperationKind>, Group> groups;
     std::map<std::pair<std::string, std::string>, std::vector<PlannedOperation*>> revokes;
     std::map<std::pair<std::string, OperationKind>, std::vector<PlannedOperation*>> asked;
+    std::map<std::pair<std::string, std::string>, std::vector<PlannedOperation*>> unread;  // System, source.
     for (PlannedOperation& operation : plan_.operations) {
       Group& group = groups[{operation.system, operation.kind}];
       if (operation.status == OperationStatus::kObserving) {
         ++group.observing;
         continue;
       }
+      if (const auto parts = plan_.unread.find(operation.id); parts != plan_.unread.end())
+        unread[{operation.system, std::get<0>(parts->second.begin()->first)}].push_back(&operation);
       if (IsAsked(operation)) {
         asked[{operation.system, operation.kind}].push_back(&operation);
         continue;
@@ -100,6 +104,7 @@ class Limiter {
       if (detail.empty()) detail = operations.front()->label;
       losses[{system, std::move(detail)}].push_back(loss);
     }
+    for (const auto& [key, operations] : unread) BlockUnread(key.first, key.second, operations);
     for (const auto& [key, operations] : asked) BlockAsked(key.first, key.second, operations);
     for (const auto& [key, group] : losses) BlockHalf(key.first, key.second, group);
     for (const auto& [key, group] : groups) CheckKind(key.first, key.second, group);
@@ -139,6 +144,17 @@ class Limiter {
       default:
         return false;
     }
+  }
+
+  // What is taken away while a part of its source, which may still give it, is not read. It counts for the limits too.
+  void BlockUnread(const std::string& system, const std::string& source,
+                   const std::vector<PlannedOperation*>& operations) {
+    UnreadParts parts;
+    for (const PlannedOperation* operation : operations) parts.merge(UnreadParts(plan_.unread.at(operation->id)));
+    Wait(system, kUnread, source,
+         absl::StrCat(operations.size(), operations.size() == 1 ? " operation that takes" : " operations that take",
+                      " something away until ", source, " is read whole: ", UnreadText(parts, plan_.as_of)),
+         operations);
   }
 
   void BlockAsked(const std::string& system, OperationKind kind, const std::vector<PlannedOperation*>& operations) {

@@ -37,6 +37,23 @@ std::string IncompleteStates(const std::vector<core::ClassState>& states,
   return absl::StrJoin(lines, "; ");
 }
 
+// The attributes from which contracts have their first and last day.
+core::KeptDates DatesOf(const core::SystemSpec& spec) {
+  core::KeptDates dates;
+  for (const core::ContractMapping& contract : spec.contracts) {
+    const std::string prefix = absl::StrCat(contract.from, ".");
+    for (const core::FieldMapping& field : contract.fields) {
+      if (field.field != "start" && field.field != "end") continue;
+      core::DateAttributes& of_class = dates[contract.from];
+      for (const std::string& path : field.value.paths()) {
+        if (!path.starts_with(prefix)) continue;
+        (field.field == "start" ? of_class.starts : of_class.ends).push_back(path.substr(prefix.size()));
+      }
+    }
+  }
+  return dates;
+}
+
 nlohmann::json ToJson(const SnapshotCounts& counts) {
   return {{"people", counts.people},
           {"added", counts.added},
@@ -270,7 +287,9 @@ absl::StatusOr<Candidate> Importer::Take(const Job& job,
       if (loaded.ok()) previous = *std::move(loaded);
       return loaded.status();
     }));
-    import.raw = core::MergeRecords(std::move(previous), std::move(reading.data), job.as_of, kTombstoneDays).set;
+    import.raw = core::MergeRecords(std::move(previous), std::move(reading.data), job.as_of, kTombstoneDays,
+                                    DatesOf(*configuration->FindSystem(system)))
+                     .set;
     ASSIGN_OR_RETURN(candidate, snapshots_.Make(*configuration, system, import.raw, job.as_of));
   }
   if (import.raw.size() >= kLarge) base::ReturnFreeMemory();

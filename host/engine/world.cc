@@ -35,6 +35,7 @@ absl::StatusOr<World> LoadWorld(const Context& context, absl::CivilDay as_of) {
   world.configuration = context.configuration();
   world.as_of = as_of;
   ASSIGN_OR_RETURN(world.snapshot, context.store->LoadSnapshot());
+  ASSIGN_OR_RETURN(world.readings, context.store->LoadReadings());
   ASSIGN_OR_RETURN(world.state, LoadState(context));
   return world;
 }

@@ -17,8 +17,9 @@ struct World {
   std::shared_ptr<const core::Snapshot> snapshot;
   std::shared_ptr<const core::State> state;
   absl::CivilDay as_of;
+  core::Readings readings;
 
-  core::PlanInput input() const { return {configuration.get(), snapshot.get(), state.get(), as_of}; }
+  core::PlanInput input() const { return {configuration.get(), snapshot.get(), state.get(), as_of, &readings}; }
 };
 
 absl::StatusOr<World> LoadWorld(const Context& context, absl::CivilDay as_of);

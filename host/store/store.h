@@ -22,6 +22,7 @@
 #include "host/audit/row.h"
 #include "host/core/plan.h"
 #include "host/core/raw_records.h"
+#include "host/core/reading.h"
 #include "host/core/snapshot.h"
 #include "host/core/state.h"
 
@@ -157,6 +158,8 @@ class Store {
   // The waiting candidate as it was written: its day and states with the whole set. NOT_FOUND: none waits.
   virtual absl::StatusOr<ImportResult> LoadCandidate(const std::string& system) = 0;
   virtual absl::StatusOr<std::vector<core::ClassState>> LoadClassStates(const std::string& system) = 0;
+  // When each class of each scope of each source was last read whole.
+  virtual absl::StatusOr<core::Readings> LoadReadings() = 0;
   virtual absl::StatusOr<std::shared_ptr<const core::Snapshot>>
   LoadSnapshot() = 0;  // Active; sequence 0 and empty when there is none.
   // Activations carry their "when" texts in `activation_texts`: the caller parses them into State.activations.

@@ -118,6 +118,44 @@ TEST_F(HalfListTest, AVestigingThatAnswers401EndsNobody) {
   ExpectNobodyLosesAnything();
 }
 
+TEST_F(HalfListTest, WithoutAnyConsentAnImportFailsInOneLineWithoutKnockingAgainAndAgain) {
+  school_->Twin("DELETE", "log");
+  for (const char* vestiging : {"31XY00", "31XY01", "31XY02"})
+    Withhold(vestiging, "grants", {{"granted", false}, {"listed", true}}, {{"granted", true}, {"listed", true}});
+  const Answer import = school_->Sluice({"import", "somtoday"});
+  EXPECT_EQ(import.code, 1);
+  EXPECT_EQ(import.json["state"], "failed");
+  EXPECT_THAT(import.json["summary"].get<std::string>(),
+              testing::HasSubstr("'Stichting De Waterlanden' gives this client no right on any vestiging"));
+  EXPECT_LE(school_->Twin("GET", "counters").value("POST inloggen/oauth2/token", 0), 2);
+  const Json plan = school_->Plan();
+  ASSERT_FALSE(plan["warnings"].empty());
+  EXPECT_THAT(plan["warnings"][0].get<std::string>(), testing::HasSubstr("was not taken (failed)"));
+  ExpectNobodyLosesAnything();
+}
+
+TEST_F(HalfListTest, ListsOfLastYearEndNobodyAndBringNobodyBack) {
+  Fault("/(leerling|lesgroep|medewerker)/?\\?", "last_year");
+  ExpectNobodyLosesAnything();
+}
+
+TEST_F(HalfListTest, ADayOnWhichAContractEndsIsNotForgottenWhenItMayNotBeSeen) {
+  const Json state = school_->Twin("GET", "state");
+  const std::string mavo = state["vestigingen"][1]["uuid"], lyceum = state["vestigingen"][0]["uuid"];
+  const Json pupil = state["HUIDIG"][mavo]["leerlingen"][0];
+  const std::string number = pupil["leerlingnummer"].dump();
+  const std::string group = state["HUIDIG"][lyceum]["leerlingen"][0]["plaatsingen"][0]["stamgroep"]["naam"];
+  school_->Event(
+      {{"type", "class_change"}, {"leerling", pupil["uuid"]}, {"vestiging", "31XY00"}, {"stamgroep", group}});
+  school_->Import();
+  school_->Enforce();
+  EXPECT_THAT(school_->Accounts().at(number).dn, testing::HasSubstr("OU=31XY00,OU=Leerlingen"));
+  Withhold("31XY01", "rights", {{"entity", "plaatsing"}, {"field", "einddatum"}, {"granted", false}},
+           {{"granted", true}});
+  ExpectNobodyLosesAnything();
+  EXPECT_THAT(school_->Accounts().at(number).dn, testing::HasSubstr("OU=31XY00,OU=Leerlingen"));
+}
+
 TEST_F(HalfListTest, AVestigingThatIsNoLongerNamedEndsNobody) {
   Withhold("31XY01", "grants", {{"granted", false}, {"listed", false}}, {{"granted", true}, {"listed", true}});
   ExpectNobodyLosesAnything();

@@ -31,7 +31,7 @@ class Reading:
 
 @dataclasses.dataclass
 class Known:
-    """What is known of one record: its fields, the last day on which it was seen, and whether it is gone since."""
+    """What is known of one record: its fields, the last day on which it was there, and whether it is gone since."""
 
     fields: dict[str, Any]
     seen: datetime.date
@@ -162,12 +162,13 @@ class Archive:
         self.known: dict[Key, Known] = {}
 
     def add(self, reading: Reading) -> None:
-        """Only a class that was read as a whole can end a record; it ends on the last day on which it was seen."""
+        """Only a class that was read as a whole can end a record; it ends on the day before it was first missed."""
         for key, fields in reading.records.items():
             self.known[key] = Known(fields, reading.day)
         for key, known in self.known.items():
-            if key not in reading.records and key[:2] in reading.complete:
+            if key not in reading.records and key[:2] in reading.complete and not known.is_gone:
                 known.is_gone = True
+                known.seen = max(known.seen, reading.day - datetime.timedelta(days=1))
 
     def joined(self, classes: set[str]) -> dict[tuple[str, str], Known]:
         """Records of one object that several scopes have, as one, by (class, id): gone when all of them are."""

@@ -161,8 +161,16 @@ class TheDays(unittest.TestCase):
     def test_who_vanished_has_a_week_of_grace(self) -> None:
         story = Story()
         story.day(state("2026-11-24", [pupil()]))
+        story.day(state("2026-11-25"))
         self.assertEqual(story.day(state("2026-12-01"))["104233"]["account"], "yes")
         self.assertEqual(story.day(state("2026-12-02"))["104233"]["account"], "retired")
+
+    def test_days_that_were_not_read_are_no_grace(self) -> None:
+        story = Story()
+        story.day(state("2026-11-24", [pupil()]))
+        self.assertEqual(story.day(state("2026-12-20"))["104233"]["account"], "yes")
+        self.assertEqual(story.day(state("2026-12-26"))["104233"]["account"], "yes")
+        self.assertEqual(story.day(state("2026-12-27"))["104233"]["account"], "retired")
 
     def test_the_grace_gives_nothing_that_was_over_anyway(self) -> None:
         story = Story()
@@ -184,7 +192,8 @@ class TheDays(unittest.TestCase):
         self.assertEqual(story.day(state("2026-12-24"), unread=[{"vestiging": "31XY00"}]), before)
         line = story.day(state("2026-12-25", [pupil()]), unread=[{"class": "lesgroep_lid"}])["104233"]
         self.assertIn("les-h4.bio2", line["groups"])
-        # Gone in the end: from the last day on which it was seen.
+        # Gone in the end: from the day before it was first missed.
+        story.day(state("2026-12-26"))
         self.assertEqual(story.day(state("2027-01-01"))["104233"]["account"], "yes")
         self.assertEqual(story.day(state("2027-01-02"))["104233"]["account"], "retired")
 

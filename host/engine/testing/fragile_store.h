@@ -103,6 +103,7 @@ class FragileStore final : public store::Store {
   absl::StatusOr<std::vector<core::ClassState>> LoadClassStates(const std::string& system) override {
     return real_->LoadClassStates(system);
   }
+  absl::StatusOr<core::Readings> LoadReadings() override { return real_->LoadReadings(); }
   absl::StatusOr<std::shared_ptr<const core::Snapshot>> LoadSnapshot() override {
     return Counted("snapshot")->LoadSnapshot();
   }

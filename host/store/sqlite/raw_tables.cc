@@ -412,6 +412,19 @@ absl::StatusOr<ImportResult> ReadCandidate(Database& database, const std::string
   return import;
 }
 
+absl::StatusOr<core::Readings> ReadReadings(Database& database) {
+  core::Readings readings;
+  ASSIGN_OR_RETURN(Query query, database.Ask("SELECT system, scope, class, day FROM class_confirmed "
+                                             "ORDER BY system, scope, class"));
+  while (query.Next()) {
+    const std::optional<absl::CivilDay> day = query.Day(3);
+    if (!day.has_value()) return Unreadable("class_confirmed", query.Text(0));
+    readings[query.Text(0)].push_back({query.Text(1), query.Text(2), *day});
+  }
+  RETURN_IF_ERROR(query.status());
+  return readings;
+}
+
 absl::StatusOr<std::vector<core::ClassState>> ReadClassStates(Database& database, const std::string& system) {
   return ReadStates(database, system, false);
 }

@@ -31,6 +31,7 @@ absl::StatusOr<core::RawSet> ReadRawSet(Database& database, const std::string& s
 // NOT_FOUND when none waits.
 absl::StatusOr<ImportResult> ReadCandidate(Database& database, const std::string& system);
 absl::StatusOr<std::vector<core::ClassState>> ReadClassStates(Database& database, const std::string& system);
+absl::StatusOr<core::Readings> ReadReadings(Database& database);
 
 }  // namespace sluice::store
 

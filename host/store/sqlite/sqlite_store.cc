@@ -68,6 +68,9 @@ class SqliteStore final : public Store {
   absl::StatusOr<std::vector<core::ClassState>> LoadClassStates(const std::string& system) override {
     return Read([&](Database& database) { return ReadClassStates(database, system); });
   }
+  absl::StatusOr<core::Readings> LoadReadings() override {
+    return Read([](Database& database) { return ReadReadings(database); });
+  }
   absl::StatusOr<std::shared_ptr<const core::Snapshot>> LoadSnapshot() override;
   absl::StatusOr<core::State> LoadState(std::map<std::string, std::vector<std::string>>* activation_texts) override;
   absl::StatusOr<int64_t> LoadStateSequence() override {

@@ -46,6 +46,21 @@ const Json& ArrayAt(const Json& record, const char* key) {
   return found != record.end() && found->is_array() ? *found : *kNone;
 }
 
+// Whether records name school years, and none of them the one that was asked for.
+bool IsOfAnotherYear(bool is_of_placements, SchoolYear wanted, const Json& records) {
+  const std::string name = wanted.Name();
+  bool is_named = false;
+  for (const Json& record : records) {
+    const Json one = Json::array({record});
+    for (const Json& item : is_of_placements ? ArrayAt(record, "plaatsingen") : one) {
+      const std::string year = TextAt(item, "schooljaar");
+      if (year == name) return false;
+      is_named |= !year.empty();
+    }
+  }
+  return is_named;
+}
+
 }  // namespace
 
 ScopeImport::ScopeImport(Session& session, const connector::ImportRequest& request, const Vestiging& vestiging,
@@ -187,6 +202,10 @@ absl::Status ScopeImport::CheckNamed(Entity entity, const std::string& peil, Sch
 absl::Status ScopeImport::TakePage(Entity entity, SchoolYear school_year, const Json& records,
                                    const Json& permissions) {
   List& list = lists_[entity];
+  if (entity != kMedewerker && IsOfAnotherYear(entity == kLeerling, school_year, records)) {
+    Fail(list.whole, NotWhole("the list is that of another school year"));
+    return absl::OkStatus();
+  }
   for (const Json& record : records) {
     const std::string uuid = TextAt(record, "uuid");
     if (uuid.empty()) {

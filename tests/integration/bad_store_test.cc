@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -120,13 +121,17 @@ TEST_F(BadStoreTest, ADiskThatTakesNothingStopsTheWorkWithOneLineAndItGoesOnByIt
   }
 }
 
-// A file system of nine megabytes, gone with the test. Where nobody may mount anything it is none, and the error of the
-// test before is all that can be had.
+// What this process mounts only it and its children see, and it goes with them. Before there is any thread, for a
+// thread keeps the view that it began with.
+const bool kHasOwnMounts = unshare(CLONE_NEWNS) == 0 && mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+
+// A file system of nine megabytes. Where nobody may mount anything it is none, and the error of the test before is all
+// that can be had.
 class SmallDisk {
  public:
   SmallDisk() {
     if (mkdtemp(folder_.data()) == nullptr) std::abort();
-    is_mounted_ = mount("sluice-test", folder_.c_str(), "tmpfs", 0, "size=9m") == 0;
+    is_mounted_ = kHasOwnMounts && mount("sluice-test", folder_.c_str(), "tmpfs", 0, "size=9m") == 0;
   }
   ~SmallDisk() {
     if (is_mounted_) umount2(folder_.c_str(), MNT_DETACH);

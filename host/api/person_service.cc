@@ -9,6 +9,7 @@
 #include "host/base/status.h"
 #include "host/config/parse_condition.h"
 #include "host/core/account_mapping.h"
+#include "host/core/joining.h"
 #include "host/core/primary_contract.h"
 #include "host/core/text.h"
 
@@ -172,7 +173,12 @@ class PersonService final : public v1::Persons::CallbackService {
     ASSIGN_OR_RETURN(const core::Person* person,
                      engine::Engine::FindPerson(*world.snapshot, IdOf(request.name(), "persons")));
     Fill(*person, *world.state, world.as_of, reply->mutable_person());
-    for (const auto& [path, value] : person->fields) (*reply->mutable_fields())[path] = value.ToText();
+    const bool is_joined = person->fields.contains(core::kJoined);
+    for (const auto& [path, value] : person->fields) {
+      if (path == core::kJoined) continue;
+      (*reply->mutable_fields())[path] = value.ToText();
+      if (is_joined) (*reply->mutable_origins())[path] = core::SourceOfField(*person, path);
+    }
     const int primary = core::PrimaryContract(*person, world.configuration->primary_contract, world.as_of);
     for (size_t i = 0; i < person->contracts.size(); ++i) {
       v1::Contract* contract = reply->add_contracts();
@@ -231,7 +237,9 @@ class PersonService final : public v1::Persons::CallbackService {
       return absl::OkStatus();
     }
     if (request.system().empty()) {
-      for (const auto& [path, value] : person->fields) AddField(path, value, reply);
+      for (const auto& [path, value] : person->fields) {
+        if (path != core::kJoined) AddField(path, value, reply);
+      }
       return absl::OkStatus();
     }
     const core::SystemSpec* spec = world.configuration->FindSystem(IdOf(request.system(), "systems"));

@@ -2,6 +2,7 @@
 #include "host/api/translate_internal.h"
 #include "host/base/status.h"
 #include "host/config/parse_condition.h"
+#include "host/core/joining.h"
 
 namespace sluice::api {
 namespace {
@@ -200,8 +201,7 @@ class SystemService final : public v1::Systems::CallbackService {
     store::Store& store = *backend_.engine->context().store;
     ASSIGN_OR_RETURN(const auto snapshot, store.LoadSnapshot());
     int64_t people = 0;
-    for (const auto& person : snapshot->persons)
-      people += !person->sources.empty() && person->sources.front().system == name;
+    for (const auto& person : snapshot->persons) people += core::IsOf(*person, name);
     (*out->mutable_held())["people"] = people;
     ASSIGN_OR_RETURN(const auto states, store.LoadClassStates(name));
     for (const core::ClassState& state : states) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "host/api/translate_internal.h"
 #include "host/core/reasons.h"
 
@@ -129,7 +130,11 @@ void Fill(const core::Person& person, const core::State& state, absl::CivilDay a
   out->set_name("persons/" + person.id);
   out->set_external_id(person.external_id);
   out->set_display(person.display);
-  if (!person.sources.empty()) out->set_system(person.sources.front().system);
+  std::vector<std::string> systems;  // Several of a person that is joined, by precedence.
+  for (const core::RecordKey& record : person.sources) {
+    if (systems.empty() || systems.back() != record.system) systems.push_back(record.system);
+  }
+  out->set_system(absl::StrJoin(systems, ", "));
   out->set_state("present");
   if (person.last_seen) out->set_state("vanished");
   for (const core::Exclusion& exclusion : state.exclusions) {

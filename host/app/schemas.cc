@@ -1,5 +1,7 @@
 #include "host/app/schemas.h"
 
+#include <set>
+
 namespace sluice::app {
 
 Schemas::Schemas(const core::State& state) {
@@ -39,8 +41,11 @@ config::HeldCounts CountHeld(const core::Configuration& configuration, const cor
   for (const auto& person : snapshot.persons) {
     if (person->sources.empty()) continue;
     people += !person->last_seen;
-    for (const char* kind : {"people_removed", "people_changed", "held_back"})
-      ++counts[person->sources.front().system][kind];
+    std::set<std::string> sources;  // Of a person that is joined there are several.
+    for (const core::RecordKey& record : person->sources) sources.insert(record.system);
+    for (const std::string& source : sources) {
+      for (const char* kind : {"people_removed", "people_changed", "held_back"}) ++counts[source][kind];
+    }
   }
   // A target that is not in use yet will hold about as many accounts as there are people.
   for (const auto& [name, system] : configuration.systems) {

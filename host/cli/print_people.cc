@@ -51,14 +51,22 @@ std::string ContractsTable(const v1::PersonDetail& detail) {
     return std::make_tuple(!a->last_seen().empty(), !a->is_primary(), a->type(), a->start()) <
            std::make_tuple(!b->last_seen().empty(), !b->is_primary(), b->type(), b->start());
   });
-  Table table({"contract", "from", "until", "department", "location", "title", ""});
+  const bool is_joined = !detail.origins().empty();
+  std::vector<std::string> heading = {"contract", "from", "until", "department", "location", "title", ""};
+  if (is_joined) heading.push_back("source");
+  Table table(heading);
   for (const v1::Contract* contract : contracts) {
-    table.Add({Words(contract->type()), Day(contract->start()), contract->end().empty() ? "open" : Day(contract->end()),
-               FieldOf(*contract, "department.code"), FieldOf(*contract, "location.code"),
-               FieldOf(*contract, "title.name"),
-               contract->is_primary()          ? "primary"
-               : contract->last_seen().empty() ? ""
-                                               : "gone since " + Day(contract->last_seen())});
+    std::vector<std::string> row = {Words(contract->type()),
+                                    Day(contract->start()),
+                                    contract->end().empty() ? "open" : Day(contract->end()),
+                                    FieldOf(*contract, "department.code"),
+                                    FieldOf(*contract, "location.code"),
+                                    FieldOf(*contract, "title.name"),
+                                    contract->is_primary()          ? "primary"
+                                    : contract->last_seen().empty() ? ""
+                                                                    : "gone since " + Day(contract->last_seen())};
+    if (is_joined) row.push_back(contract->record().substr(0, contract->record().find(' ')));
+    table.Add(row);
   }
   return table.ToString(2);
 }
@@ -97,7 +105,9 @@ std::string PersonText(const v1::PersonDetail& detail) {
   if (!detail.exclusion().empty()) absl::StrAppend(&out, "Excluded ", detail.exclusion(), "\n");
   Table fields;
   for (const auto& [path, value] : std::map<std::string, std::string>(detail.fields().begin(), detail.fields().end())) {
-    fields.Add({path, value.empty() ? "(empty)" : value});
+    const auto origin = detail.origins().find(path);
+    fields.Add(
+        {path, value.empty() ? "(empty)" : value, origin == detail.origins().end() ? "" : "from " + origin->second});
   }
   absl::StrAppend(&out, "\nFields\n", fields.ToString(2));
   absl::StrAppend(&out, "\nContracts\n", detail.contracts().empty() ? "  none\n" : ContractsTable(detail));

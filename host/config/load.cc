@@ -14,6 +14,7 @@
 #include "host/base/hash.h"
 #include "host/config/fields.h"
 #include "host/config/folder.h"
+#include "host/config/join_reader.h"
 #include "host/config/keys.h"
 #include "host/config/mapping_reader.h"
 #include "host/config/rules_reader.h"
@@ -225,6 +226,9 @@ class Loader {
       ReadTarget(*tree, context_.schemas[system->name], fields_, *system, diagnostics_);
     }
     CheckPrimaryTypes();
+    auto root = trees_[FileKind::kRoot].find("sluice.yaml");
+    if (root != trees_[FileKind::kRoot].end())
+      ReadJoin(root->second, context_.unread_systems, configuration_, diagnostics_);
   }
 
   void Unread(const std::string& path) {

@@ -150,6 +150,13 @@ struct PrimaryContractSpec {
   std::vector<SortKey> then;       // Missing values sort last; a missing end counts as the greatest.
 };
 
+// Persons of several sources with one key are one person.
+struct JoinSpec {
+  Template key;                      // "{person.custom.personeelsnummer}", of each source's own person.
+  std::vector<std::string> sources;  // An earlier one wins.
+  Position position;
+};
+
 struct Configuration {
   std::string
       hash;  // SHA-256 of all files (names and contents) and of the packages' mappings; its first 4 digits name it.
@@ -160,6 +167,7 @@ struct Configuration {
   SecretReference secrets_key;
   SecretReference seal_key;
   PrimaryContractSpec primary_contract;
+  std::optional<JoinSpec> join;
   std::map<std::string, SystemSpec> systems;
   std::vector<Rule> rules;                   // In order of file name, then line.
   std::map<std::string, std::string> files;  // Relative path -> contents, as they were read.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "host/base/status.h"
+#include "host/core/joining.h"
 
 namespace sluice::engine {
 
@@ -16,6 +17,7 @@ absl::StatusOr<bool> Confirmation::IsAllKnown(const std::shared_ptr<const core::
     absl::MutexLock lock(&mutex_);
     if (mapped_with_ == nullptr || mapped_with_ != configuration || snapshot_ != snapshot->sequence) return false;
   }
+  if (core::ChangesHands(*snapshot, *configuration, as_of)) return false;
   const std::set<std::pair<std::string, std::string>> complete = core::CompleteClasses(data);
   core::SortAndJoin(data.records);
   // A class that was not read may hold nothing, as one that the settings leave out.

@@ -1,10 +1,12 @@
 #include "host/engine/snapshots.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "host/base/status.h"
+#include "host/core/joining.h"
 #include "host/core/thresholds.h"
 #include "host/engine/calendar.h"
 #include "host/engine/world.h"
@@ -12,7 +14,39 @@
 namespace sluice::engine {
 namespace {
 
-std::string SourceOf(const core::Person& person) { return person.sources.empty() ? "" : person.sources.front().system; }
+// What is there of the persons of a snapshot that records or contracts can have come to from another one: those that
+// are joined, and those that are new.
+class Present {
+ public:
+  Present(const core::Snapshot& before, const core::Snapshot& snapshot) : before_(before), snapshot_(snapshot) {}
+
+  bool HasContract(const std::string& id) { return Ids().contains(id); }
+  bool HasRecord(const core::RecordKey& record) { return Ids().contains(TextOf(record)); }
+
+ private:
+  static std::string TextOf(const core::RecordKey& record) {
+    return absl::StrCat(record.system, "\n", record.scope, "\n", record.object_class, "\n", record.id);
+  }
+  const std::set<std::string>& Ids() {
+    if (is_known_) return ids_;
+    is_known_ = true;
+    for (const auto& person : snapshot_.persons) {
+      if (!person->fields.contains(core::kJoined) && before_.Find(person->id) != nullptr) continue;
+      if (!person->last_seen) {
+        for (const core::RecordKey& record : person->sources) ids_.insert(TextOf(record));
+      }
+      for (const core::Contract& contract : person->contracts) {
+        if (!contract.last_seen) ids_.insert(contract.id);
+      }
+    }
+    return ids_;
+  }
+
+  const core::Snapshot& before_;
+  const core::Snapshot& snapshot_;
+  bool is_known_ = false;
+  std::set<std::string> ids_;
+};
 
 // What was in force in one class of one scope, and what of it is gone now.
 struct Held {
@@ -21,20 +55,26 @@ struct Held {
 };
 using HeldByClass = std::map<std::pair<std::string, std::string>, Held>;
 
-// Contracts that ended by their own dates are no loss: a school year ends for everybody.
+// Contracts that ended by their own dates are no loss: a school year ends for everybody. Nor is what became part of
+// another person.
 HeldByClass LossesBetween(const core::Snapshot& before, const core::Snapshot& after, const std::string& system,
                           absl::CivilDay as_of) {
   HeldByClass held;
+  Present present(before, after);
+  const std::vector<std::string> lost_members = core::PeopleThatLost(before, after, system);
+  const std::set<std::string> lost_a_member(lost_members.begin(), lost_members.end());
   for (const auto& person : before.persons) {
-    if (SourceOf(*person) != system || person->last_seen) continue;
+    if (!core::IsOf(*person, system) || person->last_seen) continue;
     const core::Person* now = after.Find(person->id);
     const bool is_gone = now == nullptr || now->last_seen.has_value();
     for (const core::RecordKey& source : person->sources) {
+      if (source.system != system) continue;
       Held& persons = held[{source.scope, source.object_class}];
       ++persons.had;
-      if (is_gone) persons.lost.push_back(person->id);
+      if (is_gone ? !present.HasRecord(source) : lost_a_member.contains(person->id)) persons.lost.push_back(person->id);
     }
     for (const core::Contract& contract : person->contracts) {
+      if (contract.source.system != system) continue;
       const auto end = contract.EffectiveEnd();
       if (contract.last_seen || (end && *end < as_of)) continue;
       Held& contracts = held[{contract.source.scope, contract.source.object_class}];
@@ -43,10 +83,16 @@ HeldByClass LossesBetween(const core::Snapshot& before, const core::Snapshot& af
       if (now != nullptr) {
         for (const core::Contract& other : now->contracts) is_there |= other.id == contract.id && !other.last_seen;
       }
-      if (!is_there) contracts.lost.push_back(contract.id);
+      if (!is_there && !present.HasContract(contract.id)) contracts.lost.push_back(contract.id);
     }
   }
   return held;
+}
+
+bool IsJoined(const core::Configuration& configuration, const std::string& system) {
+  if (!configuration.join) return false;
+  const std::vector<std::string>& sources = configuration.join->sources;
+  return std::find(sources.begin(), sources.end(), system) != sources.end();
 }
 
 // One that the configuration does not name is a count of 1.
@@ -79,11 +125,11 @@ absl::StatusOr<Candidate> Snapshots::Make(const core::Configuration& configurati
   ASSIGN_OR_RETURN(const std::shared_ptr<const core::Snapshot> before, context_.store->LoadSnapshot());
   core::MappingOptions options;
   options.as_of = as_of;
-  options.external_id_holders = core::ExternalIdHolders(*before);
   core::Snapshot next;
   next.as_of = as_of;
   next.configuration = configuration.hash;
   std::vector<std::string> systems;
+  std::vector<core::Person> to_join;
   for (const auto& [name, spec] : configuration.systems) {
     if (!spec.is_source) continue;
     systems.push_back(name);
@@ -91,8 +137,19 @@ absl::StatusOr<Candidate> Snapshots::Make(const core::Configuration& configurati
     if (name != system) {
       ASSIGN_OR_RETURN(active, context_.store->LoadRawSet(name));
     }
+    options.external_id_holders = core::ExternalIdHoldersOf(*before, name);
     core::MappingResult mapped = core::MapPersons(name, spec, name == system ? raw : active, options);
+    if (IsJoined(configuration, name)) {
+      std::move(mapped.persons.begin(), mapped.persons.end(), std::back_inserter(to_join));
+      continue;
+    }
     for (core::Person& person : mapped.persons)
+      next.persons.push_back(std::make_shared<const core::Person>(std::move(person)));
+  }
+  if (!to_join.empty()) {
+    ASSIGN_OR_RETURN(const std::shared_ptr<const core::State> state, LoadState(context_));
+    const core::JoinInput input{&configuration, before.get(), core::PeopleWithState(*state), as_of};
+    for (core::Person& person : core::JoinPersons(std::move(to_join), input))
       next.persons.push_back(std::make_shared<const core::Person>(std::move(person)));
   }
   std::sort(next.persons.begin(), next.persons.end(), [](const auto& a, const auto& b) { return a->id < b->id; });
@@ -123,20 +180,27 @@ absl::StatusOr<Candidate> Snapshots::Check(core::Snapshot next, const core::Conf
       static_cast<int64_t>(candidate.snapshot.persons.size()), static_cast<int64_t>(candidate.diff.added.size()),
       static_cast<int64_t>(candidate.diff.removed.size()), static_cast<int64_t>(candidate.diff.changed.size()),
       static_cast<int64_t>(candidate.diff.held_back.size())};
-  const auto system_of = [&](const std::string& person_id) {
+  // Where one source alone was read, what becomes of persons that are joined with its own is its doing as well.
+  const auto is_of = [&](const std::string& person_id, const std::string& system) {
     const core::Person* person = candidate.snapshot.Find(person_id);
     if (person == nullptr) person = before->Find(person_id);
-    return person == nullptr ? "" : SourceOf(*person);
+    if (person == nullptr) return false;
+    if (core::IsOf(*person, system)) return true;
+    return systems.size() == 1 && IsJoined(configuration, system) && !person->sources.empty() &&
+           IsJoined(configuration, person->sources.front().system);
   };
   for (const std::string& system : systems) {
     const core::SystemSpec& spec = *configuration.FindSystem(system);
     int64_t held = 0;
-    for (const auto& person : before->persons) held += SourceOf(*person) == system && !person->last_seen;
+    for (const auto& person : before->persons) held += core::IsOf(*person, system) && !person->last_seen;
+    const std::vector<std::string> lost = core::PeopleThatLost(*before, candidate.snapshot, system);
     for (const auto& [kind, everybody] : candidate.diff.ThresholdIds()) {
       std::vector<std::string> ids;
       for (const std::string& id : everybody) {
-        if (system_of(id) == system) ids.push_back(id);
+        if (is_of(id, system)) ids.push_back(id);
       }
+      // Somebody else still has them, and this source does not.
+      if (kind == "people_removed") ids.insert(ids.end(), lost.begin(), lost.end());
       const int64_t count = static_cast<int64_t>(ids.size());
       const core::Threshold threshold = ThresholdOf(spec.thresholds, kind);
       if (count == 0 || !core::Reaches(threshold, count, held)) continue;

@@ -55,6 +55,7 @@ School::~School() {
   if (engine != nullptr) engine->Stop(absl::ZeroDuration());
   ad.reset();  // Before the engine, as the host does; late callbacks find nobody.
   somtoday.reset();
+  hr.reset();
   pool_.reset();
   engine.reset();
   store.reset();
@@ -63,7 +64,7 @@ School::~School() {
 }
 
 Connector* School::Find(const std::string& system) {
-  return system == "ad" ? ad.get() : system == "somtoday" ? somtoday.get() : nullptr;
+  return system == "ad" ? ad.get() : system == "somtoday" ? somtoday.get() : system == "hr" ? hr.get() : nullptr;
 }
 
 void School::Start() {

@@ -90,6 +90,7 @@ class School : public Connectors {
   base::FakeClock clock;
   FakeVault vault;
   std::unique_ptr<FakeConnector> ad, somtoday;
+  std::unique_ptr<FakeConnector> hr;  // A second source, of tests that make one.
   std::unique_ptr<FragileStore> store;
   std::unique_ptr<Engine> engine;
   Patience patience{absl::Seconds(5), absl::Milliseconds(5), {absl::Milliseconds(1), absl::Milliseconds(10)}};

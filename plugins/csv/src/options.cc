@@ -112,6 +112,10 @@ connector::ValidateResult Validate(const Settings& settings) {
     result.diagnostics.push_back(std::move(diagnostic));
   };
   const Options options = OptionsOf(settings);
+  for (const char* file : {"file", "contract_file"}) {
+    if (settings.Has(file) && settings.Text(file).substr(0, 1) != "/")
+      refuse(file, "write the whole path, from \"/\" on: the connector runs in a folder of its own");
+  }
   if (options.people.owner.empty()) refuse("id", "id names no column");
   if (options.has_contract_file && !options.has_contracts)
     refuse("contract_file", "contracts: false says that there are none; leave out one of the two");

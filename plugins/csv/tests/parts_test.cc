@@ -49,9 +49,10 @@ TEST(SettingsTest, ThatDoNotGoTogetherAreRefused) {
   };
   using connector::List;
   using connector::Value;
-  EXPECT_EQ(check({{"file", "people.csv"}}), "");
+  EXPECT_EQ(check({{"file", "/srv/people.csv"}}), "");
+  EXPECT_THAT(check({{"file", "people.csv"}}), HasSubstr("write the whole path"));
   EXPECT_THAT(check({{"header", false}}), HasSubstr("needs its columns by name"));
-  EXPECT_THAT(check({{"contracts", false}, {"contract_file", "c.csv"}}), HasSubstr("leave out one of the two"));
+  EXPECT_THAT(check({{"contracts", false}, {"contract_file", "/c.csv"}}), HasSubstr("leave out one of the two"));
   EXPECT_THAT(check({{"date_forms", List{"dd-mm-yy"}}}), HasSubstr("is no form of a date"));
   EXPECT_THAT(check({{"date_forms", List{"dd/mm/yyyy", "mm/dd/yyyy"}}}), HasSubstr("is one day as"));
 }

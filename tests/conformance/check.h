@@ -54,6 +54,7 @@ absl::Span<const Check> ConductChecks();  // Level 2: errors, limits, end.
 absl::Span<const Check> ImportChecks();   // Level 3: the stream.
 absl::Span<const Check> RecordChecks();   // Level 3: what is in it.
 absl::Span<const Check> ResumeChecks();   // Level 3: cursors, single objects.
+absl::Span<const Check> OtherChecks();    // Level 3: missing rights, other settings.
 absl::Span<const Check> WriteChecks();    // Level 4: operations on objects.
 absl::Span<const Check> PromiseChecks();  // Level 4: ids, previews, verdicts.
 absl::Span<const Check> FaultChecks();    // Level 5.

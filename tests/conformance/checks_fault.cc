@@ -289,6 +289,69 @@ Verdict CutImportsAreNotWhole(Run& run) {
                  : Failed("no connection was cut: the connector does not go through {proxy}; put it into the settings");
 }
 
+// Of an import that was cut and did not fail as a whole.
+std::string ScopesMistake(const ImportLog& log) {
+  if (log.end.scopes_size() != log.schema.scopes_size()) return "its end does not name every scope";
+  for (const auto& scope : log.end.scopes()) {
+    if (scope.classes_size() != log.schema.classes_size()) return "its end does not name every class of every scope";
+    for (const auto& c : scope.classes()) {
+      if (c.state() != v1::ImportEnd::COMPLETE && c.error().diagnostics().empty())
+        return "a class that is not COMPLETE has no error that says why";
+    }
+  }
+  return "";
+}
+
+// Goes on from what its end says was read; what came before counts.
+std::string RestMistake(Run& run, Launched& reading, const ImportLog& log, const std::set<ObjectKey>& whole) {
+  ImportOptions options;
+  for (const auto& scope : log.end.scopes()) {
+    if (scope.has_cursor()) options.cursors.push_back(scope.cursor());
+  }
+  if (options.cursors.empty()) return "";
+  const ImportLog rest = Import(reading, run.config(), options);
+  if (!rest.status.ok())
+    return ErrorOf(rest.status).reason() == v1::REASON_CURSOR_EXPIRED
+               ? ""
+               : absl::StrCat("going on from its cursors answers ", Text(rest.status));
+  std::set<ObjectKey> joined = log.Keys();
+  for (const ObjectKey& key : rest.deleted) joined.erase(key);
+  for (const ObjectKey& key : rest.Keys()) joined.insert(key);
+  for (const ObjectKey& key : whole) {
+    if (joined.count(key) == 0) return absl::StrCat("what went on from its cursors lacks ", Text(key));
+  }
+  return "";
+}
+
+Verdict OneScopeFails(Run& run) {
+  SLUICE_OR_SKIP(proxy, Before(run));
+  SLUICE_OR_SKIP(worked, run.Worked());
+  if (worked->schema.scopes_size() < 2) return Skipped("it has one scope");
+  SLUICE_OR_SKIP(info, run.Info());
+  SLUICE_OR_SKIP(reading, run.Reading());
+  SLUICE_OR_SKIP(through, run.FreshOpen(v1::OpenRequest::READ_ONLY, proxy->address()));
+  Import(*through, run.config());
+  proxy->Pass();
+  Import(*through, run.config());
+  const int points = proxy->pieces();
+  int cut = 0, failed = 0;
+  for (const int point : Points(points)) {
+    proxy->CutAt(point, true);
+    const ImportLog log = Import(*through, run.config());
+    if (!proxy->has_cut()) continue;
+    ++cut;
+    if (!log.status.ok() || log.IsWhole()) continue;
+    ++failed;
+    std::string wrong = ScopesMistake(log);
+    if (wrong.empty() && info->capabilities().incremental_import())
+      wrong = RestMistake(run, *reading, log, worked->Keys());
+    if (!wrong.empty())
+      return Failed("the connection was cut at piece ", point, " of ", points, " of an import: ", wrong);
+  }
+  return cut > 0 ? Passed(cut, " cuts, ", failed, " of them failed for a part")
+                 : Failed("no connection was cut: the connector does not go through {proxy}; put it into the settings");
+}
+
 Verdict OpensWithoutItsSystem(Run& run) {
   SLUICE_OR_SKIP(proxy, Before(run));
   SLUICE_OR_SKIP(launched, run.Fresh());
@@ -331,6 +394,11 @@ constexpr Check kChecks[] = {
      OpensWithoutItsSystem},
     {"FLT-008", 5, Severity::kMust, "When the system is there again, the same process works again.",
      "make a new connection after a failure", WorksAgain},
+    {"FLT-009", 5, Severity::kMust,
+     "Wherever one of several scopes fails, the end says of each what was read, and going on from its cursors gives "
+     "the "
+     "rest.",
+     "give a scope that failed the cursor of its last checkpoint, or none", OneScopeFails},
 };
 
 }  // namespace

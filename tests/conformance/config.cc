@@ -87,6 +87,30 @@ absl::CivilDay ToDay(const YAML::Node& node) {
   return day;
 }
 
+std::map<std::string, std::string> ToSecrets(const YAML::Node& node) {
+  std::map<std::string, std::string> secrets;
+  for (const auto& one : node) secrets[one.first.as<std::string>()] = ToSecret(one.second);
+  return secrets;
+}
+
+OtherConfig ToOther(const YAML::Node& node) {
+  OtherConfig other;
+  for (const auto& item : node) {
+    const std::string key = item.first.as<std::string>();
+    if (key == "settings") {
+      other.settings = ToValues(item.second);
+    } else if (key == "secrets") {
+      other.secrets = ToSecrets(item.second);
+    } else if (key == "classes" || key == "scopes") {
+      (key == "classes" ? other.classes : other.scopes) = item.second.as<std::vector<std::string>>();
+    } else {
+      throw BadConfig(item.first,
+                      absl::StrCat("there is no key \"", key, "\" here; it takes settings, secrets, classes, scopes"));
+    }
+  }
+  return other;
+}
+
 void ReadCheck(const YAML::Node& node, Config* config) {
   for (const auto& item : node) {
     const YAML::Node& value = item.second;
@@ -102,11 +126,18 @@ void ReadCheck(const YAML::Node& node, Config* config) {
     } else if (key == "create" || key == "update") {
       auto& classes = key == "create" ? config->create : config->update;
       for (const auto& one : value) classes[one.first.as<std::string>()] = ToValues(one.second);
+    } else if (key == "refused") {
+      config->refused = ToOther(value);
+      if (config->refused.classes.empty()) throw BadConfig(value, "refused names the classes that are refused then");
+    } else if (key == "other") {
+      config->other = ToOther(value);
     } else if (key == "correlate") {
       for (const auto& one : value) config->correlate[one.first.as<std::string>()] = one.second.as<std::string>();
     } else {
-      throw BadConfig(item.first, absl::StrCat("check has no key \"", key,
-                                               "\"; it takes as_of, write, prefix, proxy, create, update, correlate"));
+      throw BadConfig(item.first,
+                      absl::StrCat("check has no key \"", key,
+                                   "\"; it takes as_of, write, prefix, proxy, create, update, correlate, refused, "
+                                   "other"));
     }
   }
 }
@@ -145,6 +176,12 @@ Values FitSettings(const Config& config, const v1::GetConfigSchemaReply& schema,
   return settings;
 }
 
+Config WithOther(Config config, const OtherConfig& other) {
+  for (const auto& [name, value] : other.settings) config.settings[name] = value;
+  for (const auto& [name, secret] : other.secrets) config.secrets[name] = secret;
+  return config;
+}
+
 absl::StatusOr<Config> ReadConfig(const std::string& path) {
   Config config;
   config.as_of = absl::ToCivilDay(absl::Now(), absl::UTCTimeZone());
@@ -153,7 +190,7 @@ absl::StatusOr<Config> ReadConfig(const std::string& path) {
     if (root.IsNull()) return config;
     if (!root.IsMap()) throw BadConfig(root, "this must be a map with settings, secrets and check");
     config.settings = ToValues(root["settings"]);
-    for (const auto& one : root["secrets"]) config.secrets[one.first.as<std::string>()] = ToSecret(one.second);
+    config.secrets = ToSecrets(root["secrets"]);
     if (root["time_zone"]) config.time_zone = root["time_zone"].as<std::string>();
     if (root["check"]) ReadCheck(root["check"], &config);
   } catch (const YAML::BadFile&) {

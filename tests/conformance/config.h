@@ -4,6 +4,7 @@
 #define SLUICE_TESTS_CONFORMANCE_CONFIG_H_
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,13 @@
 namespace sluice::conformance {
 
 using Values = std::map<std::string, connector::v1::Value>;
+
+// The same system opened in another way: what is named here replaces the setting or secret of that name.
+struct OtherConfig {
+  Values settings;
+  std::map<std::string, std::string> secrets;
+  std::vector<std::string> classes, scopes;  // What is refused then; no scopes: in every one.
+};
 
 struct Config {
   Values settings;
@@ -28,6 +36,8 @@ struct Config {
   std::map<std::string, Values> create;  // By class: what a new object gets. "{prefix}" and "{n}" are filled in.
   std::map<std::string, Values> update;  // By class: what is changed later.
   std::map<std::string, std::string> correlate;  // By class: an attribute that several objects may share.
+  OtherConfig refused;                           // Opened so, the system refuses some classes.
+  std::optional<OtherConfig> other;              // Opened so, it is another one, or read in another way.
   std::string
       proxy;  // "HOST:PORT" of the system, if "{proxy}" stands in the settings: then its connection can be broken.
 };
@@ -35,6 +45,8 @@ struct Config {
 // INVALID_ARGUMENT names the file, the line and what to do. Relative paths of FILE and CERTIFICATE settings are made
 // absolute later, when their types are known.
 absl::StatusOr<Config> ReadConfig(const std::string& path);
+
+Config WithOther(Config config, const OtherConfig& other);
 
 // The settings as the schema's types have them: durations and dates stay text, paths become absolute, "{proxy}" becomes
 // the proxy's address.

@@ -15,15 +15,16 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Prefixes of the checks that apply to every one; what a connector cannot be asked is named with its reason.
 SKIPPED = {
-    "somtoday": {"PKG-007": "not packed", "SRC-03": "no cursors", "READ": "a source", "TGT": "a source", "FLT-001": "a source", "FLT-002": "a source", "FLT-003": "a source",
+    "somtoday": {"SRC-03": "no cursors", "READ": "a source", "TGT": "a source", "FLT-001": "a source", "FLT-002": "a source", "FLT-003": "a source",
                  "FLT-005": "a source", "SEC-006": "a source", "EVT-002": "nothing to tell"},
-    "csv": {"PKG-007": "not packed", "SRC-012": "one scope", "SRC-03": "no cursors", "READ": "a source", "TGT": "a source", "FLT": "a file, nothing on the way",
+    "csv": {"SRC-012": "one scope", "SRC-03": "no cursors", "READ": "a source", "TGT": "a source", "FLT": "a file, nothing on the way",
             "SEC-00": "no secrets", "EVT-002": "nothing to tell"},
-    "active_directory": {"PKG-007": "not packed", "SRC-012": "one scope", "SRC-03": "no cursors", "TGT-031": "nothing is pending", "EVT-002": "nothing to tell",
+    "active_directory": {"SRC-012": "one scope", "SRC-03": "no cursors", "TGT-031": "nothing is pending", "EVT-002": "nothing to tell",
                          "TGT-033": "it gives no preconditions"},
 }
 
@@ -46,20 +47,35 @@ def wait_for(path, process):
 
 
 class Somtoday:
+    """Two schools that are the same, but that one of them refuses the members of teaching groups of every location."""
+
     def __init__(self, binary, scratch):
-        port_file = scratch / "port"
         (scratch / "clock").write_text("2026-10-01T08:00:00Z\n")
-        self.process = subprocess.Popen([binary / "bin/somtoday-twin", "--pupils", "60", "--staff", "12", "--locations", "2", "--clock", scratch / "clock",
-                                         "--port-file", port_file], stdout=subprocess.DEVNULL)
+        self.processes = []
+        whole, refusing = (self.start(binary, scratch, name) for name in ("whole", "refusing"))
+        body = json.dumps({"endpoint": "lesgroep", "status": 403}).encode()
+        urllib.request.urlopen(f"http://127.0.0.1:{refusing}/__sim/rights", body).close()
         self.config = f"""
 settings: {{ organisation: Stichting De Waterlanden, timeout: 2s, first_backoff: 50ms, api_url: "http://{{proxy}}/rest/v1", token_url: "http://{{proxy}}/inloggen/oauth2/token" }}
 secrets: {{ client_id: "text:waterlanden-link", client_secret: "text:somtoday-secret" }}
-check: {{ as_of: 2026-10-01, proxy: "127.0.0.1:{wait_for(port_file, self.process)}" }}
+check:
+  as_of: 2026-10-01
+  proxy: "127.0.0.1:{whole}"
+  refused:
+    settings: {{ api_url: "http://127.0.0.1:{refusing}/rest/v1", token_url: "http://127.0.0.1:{refusing}/inloggen/oauth2/token" }}
+    classes: [lesgroep_lid]
 """
 
+    def start(self, binary, scratch, name):
+        port_file = scratch / f"port-{name}"
+        self.processes.append(subprocess.Popen([binary / "bin/somtoday-twin", "--pupils", "60", "--staff", "12", "--locations", "2",
+                                                "--clock", scratch / "clock", "--port-file", port_file], stdout=subprocess.DEVNULL))
+        return wait_for(port_file, self.processes[-1])
+
     def stop(self):
-        self.process.terminate()
-        self.process.wait()
+        for process in self.processes:
+            process.terminate()
+            process.wait()
 
 
 class Csv:
@@ -145,7 +161,10 @@ def main():
         system = {"somtoday": Somtoday, "active_directory": ActiveDirectory, "csv": Csv}[name](binary, scratch)
         (scratch / "config.yaml").write_text(system.config)
         report = scratch / "report.json"
-        subprocess.run([check, binary / f"plugins/sluice.{name}", "--config", scratch / "config.yaml", "--speed", "--patience", "30", "--text",
+        # As an operator gets it: packed.
+        folder, package = binary / f"plugins/sluice.{name}", scratch / f"{name}.sluice"
+        subprocess.run([ROOT / "sdk/tools/connector-pack", folder / f"sluice.{name}", "-o", package], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run([check, package, "--config", scratch / "config.yaml", "--speed", "--patience", "30", "--text",
                                "--json", report], check=False, timeout=280)
         results = json.loads(report.read_text())["checks"] if report.exists() else []
     finally:

@@ -13,8 +13,9 @@ namespace v1 = connector::v1;
 
 std::vector<const Check*> AllChecks() {
   std::vector<const Check*> all;
-  for (auto table : {PackageChecks(), StartChecks(), ConfigChecks(), ConductChecks(), ImportChecks(), RecordChecks(),
-                     ResumeChecks(), WriteChecks(), PromiseChecks(), FaultChecks(), SecretChecks(), SpeedChecks()}) {
+  for (auto table :
+       {PackageChecks(), StartChecks(), ConfigChecks(), ConductChecks(), ImportChecks(), RecordChecks(), ResumeChecks(),
+        OtherChecks(), WriteChecks(), PromiseChecks(), FaultChecks(), SecretChecks(), SpeedChecks()}) {
     for (const Check& check : table) all.push_back(&check);
   }
   return all;

@@ -62,7 +62,10 @@ class Requests(socketserver.StreamRequestHandler):
     def answer(self, word, rest):
         table = self.server.table
         if word == "SCAN":
-            return "".join(f"{key} {table[key]}\n" for key in sorted(table) if key.startswith(rest)) + ".\n"
+            prefix, _, who = rest.partition(" ")
+            if who == "limited" and prefix == "group/":
+                return "DENIED\n.\n"
+            return "".join(f"{key} {table[key]}\n" for key in sorted(table) if key.startswith(prefix)) + ".\n"
         key, _, value = rest.partition(" ")
         if word == "SET":
             table[key] = value
@@ -96,6 +99,8 @@ check:
   create: {{ account: {{ login: "{{prefix}}{{n}}", display_name: "Check {{n}}", number: "{{n}}" }} }}
   update: {{ account: {{ display_name: "Changed {{n}}" }} }}
   correlate: {{ account: number }}
+  refused: {{ secrets: {{ token: "text:limited-{TOKEN}" }}, classes: [group] }}
+  other: {{ settings: {{ pages: 4 }} }}
 """)
         # The configuration lies outside the package, or the package would hold its secret.
         config = config.rename(pathlib.Path(scratch) / f"{fault}.yaml")

@@ -247,6 +247,10 @@ absl::StatusOr<std::set<std::string>> Bench::With(Launched& launched, const std:
   options.classes = {{object_class, {value.first}}};
   const ImportLog log = Import(launched, run_->config(), options);
   if (!log.status.ok()) return absl::FailedPreconditionError(absl::StrCat("SRC-009 fails: ", Text(log.status)));
+  for (const auto& scope : log.schema.scopes()) {  // What was not read is not known not to be there.
+    if (log.StateOf(object_class, scope.id()) != v1::ImportEnd::COMPLETE)
+      return absl::FailedPreconditionError(absl::StrCat("SRC-009 fails: class ", object_class, " is not COMPLETE"));
+  }
   std::set<std::string> ids;
   for (const Record& record : log.records) {
     const auto cell = record.cells.find(value.first);

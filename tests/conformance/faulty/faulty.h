@@ -34,12 +34,18 @@ void SetFault(std::string check);
 void Log(const std::string& message);
 
 // How a request to the system went.
-enum class Reached { kYes, kNot, kLost };  // kLost: it was sent, and the answer did not come.
+enum class Reached {
+  kYes,
+  kNot,
+  kLost,    // It was sent, and the answer did not come.
+  kDenied,  // The system says that we may not.
+};
 
 class Store {
  public:
   explicit Store(std::string address = "", int timeout_ms = 5000)
       : address_(std::move(address)), timeout_ms_(timeout_ms) {}
+  void Limit() { is_limited_ = true; }  // To what somebody with few rights may see.
   Reached Scan(const std::string& prefix, std::map<std::string, json>* found) const;
   Reached Set(const std::string& key, const json& value) const;
   Reached Delete(const std::string& key) const;
@@ -48,12 +54,14 @@ class Store {
   Reached Ask(const std::string& line, std::string* answer) const;
   std::string address_;
   int timeout_ms_;
+  bool is_limited_ = false;
 };
 
 // One open system.
 struct System {
   Store store;
   std::string server, token;
+  int64_t pages = 0;
   bool read_only = true;
   std::map<std::string, std::pair<std::string, v1::OperationResult>> ledger;  // By operation: payload and result.
 };

@@ -129,6 +129,9 @@ class ConfigurationService final : public v1::Configuration::Service {
     system.server = request->config().settings().at("server").text();
     system.store = Store(system.server);
     system.token = request->secrets().at("token").value();
+    if (system.token.rfind("limited", 0) == 0) system.store.Limit();
+    if (request->config().settings().count("pages") > 0)
+      system.pages = request->config().settings().at("pages").integer();
     system.read_only = request->mode() != v1::OpenRequest::READ_WRITE;
     if (Is("SEC-003")) std::ofstream("cache") << system.token;
     std::map<std::string, json> found;

@@ -27,7 +27,7 @@ struct Plan {
   std::map<std::string, std::string> tokens;  // By scope: "pos:3" or "end".
 };
 
-grpc::Status MakePlan(const v1::ImportRequest& request, Plan* plan) {
+grpc::Status MakePlan(const v1::ImportRequest& request, int64_t pages, Plan* plan) {
   for (const auto& asked : request.classes()) {
     if (!IsClass(asked.object_class())) {
       if (Is("SRC-010")) {
@@ -51,10 +51,13 @@ grpc::Status MakePlan(const v1::ImportRequest& request, Plan* plan) {
   }
   for (const v1::Cursor& cursor : request.cursors()) {
     const bool is_format = cursor.format() == kFormat || Is("SRC-033");
-    const bool is_token = cursor.token() == "end" || cursor.token().rfind("pos:", 0) == 0;
-    if (!is_format || (!is_token && !Is("SRC-034")))
+    const size_t slash = cursor.token().find('/');
+    const std::string token = slash == std::string::npos ? "" : cursor.token().substr(slash + 1);
+    const bool is_ours = Is("SRC-035") || cursor.token().substr(0, slash) == std::to_string(pages);
+    const bool is_token = is_ours && (token == "end" || token.rfind("pos:", 0) == 0);
+    if (!is_format || (!is_token && !(Is("SRC-034") && slash == std::string::npos)))
       return Fail(v1::REASON_CURSOR_EXPIRED, "FTY-0101", "the cursor is of another time");
-    plan->tokens[cursor.scope()] = is_token ? cursor.token() : "end";
+    plan->tokens[cursor.scope()] = is_token ? token : "end";
   }
   return grpc::Status::OK;
 }
@@ -74,11 +77,11 @@ v1::ImportFrame SchemaFrame(const Plan& plan) {
   return frame;
 }
 
-v1::Cursor CursorOf(const std::string& scope, const std::string& token) {
+v1::Cursor CursorOf(const std::string& scope, int64_t pages, const std::string& token) {
   v1::Cursor cursor;
   cursor.set_scope(scope);
   cursor.set_format(kFormat);
-  cursor.set_token(token);
+  cursor.set_token(std::to_string(pages) + "/" + token);
   return cursor;
 }
 
@@ -94,8 +97,12 @@ class ImportCall {
     }
     SayOddThings();
     for (size_t scope = 0; scope < plan_.scopes.size(); ++scope) {
-      if (const grpc::Status status = SendScope(scope); !status.ok()) return status;
+      if (!SendScope(scope)) return Fail(v1::REASON_CANCELLED, "FTY-0107", "nobody reads");
     }
+    const bool all_failed =
+        std::all_of(scopes_.begin(), scopes_.end(), [](const Scope& scope) { return scope.failed; });
+    if (all_failed && Is("FLT-004")) return Fail(v1::REASON_AUTH, "FTY-0105", "the system refuses us");
+    if (all_failed) return Fail(v1::REASON_UNAVAILABLE, "FTY-0106", "the system is not there");
     if (Is("SRC-001")) return Fail(v1::REASON_TRANSIENT, "FTY-0102", "it never works");
     if (Is("SRC-032") && !plan_.tokens.empty() && AllAtEnd()) SendDeleted();
     if (!Is("SRC-002")) SendEnd();
@@ -122,12 +129,22 @@ class ImportCall {
     if (Is("SRC-013") && !grown_.exchange(true)) memset(malloc(200 << 20), 1, 200 << 20);
   }
 
-  // Objects of one class; "" when they could not be read.
-  bool Get(const std::string& object_class, const std::string& scope, std::vector<Object>* objects) {
-    if (!IsClass(object_class)) return true;
+  // What became of one scope.
+  struct Scope {
+    std::vector<uint64_t> counts;           // By class.
+    std::map<size_t, v1::Reason> not_read;  // Classes.
+    std::string token;                      // The last checkpoint's.
+    bool failed = false;                    // From some class on.
+  };
+
+  // Objects of one class, if the system gives them.
+  Reached Get(const std::string& object_class, const std::string& scope, std::vector<Object>* objects) {
+    if (!IsClass(object_class)) return Reached::kYes;
     const Reached reached = List(system_.store, object_class, scope, objects);
-    if (reached != Reached::kYes && Is("FLT-006") && object_class == "group") return true;
-    if (reached != Reached::kYes) return false;
+    if (reached == Reached::kDenied && Is("SRC-014")) return Reached::kYes;
+    if (reached == Reached::kDenied) return reached;
+    if (reached != Reached::kYes && Is("FLT-006") && object_class == "group") return Reached::kYes;
+    if (reached != Reached::kYes) return reached;
     for (Object& object : *objects) {
       if (object_class != "person") continue;
       if (Is("SRC-022")) object.values["note"].set_text(std::to_string(++Shared().counter));
@@ -136,7 +153,7 @@ class ImportCall {
       if (Is("SEC-005")) Complain(object);
     }
     if (object_class == "group" && Is("SRC-020") && !objects->empty()) objects->push_back(objects->front());
-    return true;
+    return Reached::kYes;
   }
   void Complain(const Object& object) {
     v1::ImportFrame frame;
@@ -146,7 +163,8 @@ class ImportCall {
     out_->Write(frame);
   }
 
-  grpc::Status SendScope(size_t scope) {
+  // False when nobody reads on.
+  bool SendScope(size_t scope) {
     const std::string& id = plan_.scopes[scope];
     const auto token = plan_.tokens.find(id);
     size_t skip = 0;
@@ -154,23 +172,27 @@ class ImportCall {
     if (token != plan_.tokens.end() && !is_at_end)
       skip = static_cast<size_t>(atoi(token->second.c_str() + 4)) + (Is("SRC-031") ? 1 : 0);
     size_t position = 0;
-    counts_.emplace_back(plan_.classes.size());
+    Scope& state = scopes_.emplace_back();
+    state.counts.resize(plan_.classes.size());
     for (size_t c = 0; c < plan_.classes.size(); ++c) {
       std::vector<Object> objects;
-      if (!Get(plan_.classes[c].first, id, &objects)) {
+      const Reached reached = state.failed ? Reached::kNot : Get(plan_.classes[c].first, id, &objects);
+      if (reached == Reached::kDenied) {
+        state.not_read[c] = v1::REASON_FORBIDDEN;
+      } else if (reached != Reached::kYes) {
         Shared().was_unreachable = true;
-        return Is("FLT-004") ? Fail(v1::REASON_AUTH, "FTY-0105", "the system refuses us")
-                             : Fail(v1::REASON_UNAVAILABLE, "FTY-0106", "the system is not there");
+        state.not_read[c] = v1::REASON_UNAVAILABLE;
+        state.failed = true;
       }
       if (is_at_end) objects.clear();
       for (size_t i = 0; i < objects.size(); ++i, ++position) {
         if (position < skip) continue;
-        if (!SendOne(scope, c, objects, i)) return Fail(v1::REASON_CANCELLED, "FTY-0107", "nobody reads");
+        if (!SendOne(scope, c, objects, i)) return false;
         // In the middle of a scope, never at its end.
         if (c == 0 && i == 1) SendCheckpoint(scope, position + 1);
       }
     }
-    return grpc::Status::OK;
+    return true;
   }
   bool SendOne(size_t scope, size_t c, const std::vector<Object>& objects, size_t i) {
     v1::ImportFrame frame;
@@ -178,13 +200,14 @@ class ImportCall {
     frame.mutable_records()->set_object_class(static_cast<uint32_t>(c));
     frame.mutable_records()->set_scope(static_cast<uint32_t>(scope));
     if (Is("SRC-006") && plan_.classes[c].first == "group") frame.mutable_records()->add_columns()->set_attribute(99);
-    ++counts_.back()[c];
+    ++scopes_.back().counts[c];
     return out_->Write(frame);
   }
   void SendCheckpoint(size_t scope, size_t position) {
     v1::ImportFrame frame;
     frame.mutable_checkpoint()->set_scope(static_cast<uint32_t>(scope));
-    *frame.mutable_checkpoint()->mutable_cursor() = CursorOf(plan_.scopes[scope], "pos:" + std::to_string(position));
+    scopes_.back().token = "pos:" + std::to_string(position);
+    *frame.mutable_checkpoint()->mutable_cursor() = CursorOf(plan_.scopes[scope], system_.pages, scopes_.back().token);
     out_->Write(frame);
   }
   void SendDeleted() {
@@ -197,14 +220,19 @@ class ImportCall {
     for (size_t s = 0; s < plan_.scopes.size(); ++s) {
       auto* scope = frame.mutable_end()->add_scopes();
       scope->set_scope(static_cast<uint32_t>(s));
-      if (!Is("SRC-030")) *scope->mutable_cursor() = CursorOf(plan_.scopes[s], "end");
+      const std::string token = scopes_[s].failed && !Is("FLT-009") ? scopes_[s].token : "end";
+      if (!Is("SRC-030") && !token.empty()) *scope->mutable_cursor() = CursorOf(plan_.scopes[s], system_.pages, token);
       for (size_t c = 0; c < plan_.classes.size(); ++c) {
         if (Is("SRC-004") && s == 0 && c + 1 == plan_.classes.size()) continue;
         auto* end = scope->add_classes();
         end->set_object_class(static_cast<uint32_t>(c));
-        end->set_records(counts_[s][c] + (Is("SRC-003") && c == 0 ? 1 : 0));
+        end->set_records(scopes_[s].counts[c] + (Is("SRC-003") && c == 0 ? 1 : 0));
         end->set_state(Is("SRC-005") && plan_.classes[c].first == "membership" ? v1::ImportEnd::PARTIAL
                                                                                : v1::ImportEnd::COMPLETE);
+        const auto reason = scopes_[s].not_read.find(c);
+        if (reason == scopes_[s].not_read.end()) continue;
+        end->set_state(v1::ImportEnd::NOT_READ);
+        *end->mutable_error() = MakeError(reason->second, "FTY-0111", "the system does not give it");
       }
     }
     out_->Write(frame);
@@ -215,7 +243,7 @@ class ImportCall {
   const System system_;
   const Plan plan_;
   Writer* const out_;
-  std::vector<std::vector<uint64_t>> counts_;
+  std::vector<Scope> scopes_;
 };
 
 bool Matches(const Object& object, const v1::ReadRequest::Key& key) {
@@ -237,7 +265,7 @@ grpc::Status ReaderService::Import(grpc::ServerContext* context, const v1::Impor
   System system;
   if (const grpc::Status status = Find(request->system(), &system); !status.ok()) return status;
   Plan plan;
-  if (const grpc::Status status = MakePlan(*request, &plan); !status.ok()) return status;
+  if (const grpc::Status status = MakePlan(*request, system.pages, &plan); !status.ok()) return status;
   if (Is("ERR-004") && state.is_dirty.exchange(true))
     return Fail(v1::REASON_INVALID, "FTY-0108", "an import is under way");
   ++state.imports;

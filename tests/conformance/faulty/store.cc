@@ -101,7 +101,10 @@ Reached Store::Ask(const std::string& line, std::string* answer) const {
 
 Reached Store::Scan(const std::string& prefix, std::map<std::string, json>* found) const {
   std::string answer;
-  if (const Reached reached = Ask("SCAN " + prefix, &answer); reached != Reached::kYes) return reached;
+  if (const Reached reached = Ask("SCAN " + prefix + (is_limited_ ? " limited" : ""), &answer);
+      reached != Reached::kYes)
+    return reached;
+  if (answer.rfind("DENIED", 0) == 0) return Reached::kDenied;
   for (size_t at = 0; at < answer.size();) {
     const size_t end = answer.find('\n', at);
     const std::string line = answer.substr(at, end - at);

@@ -15,11 +15,12 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_NAME sluice-connector-sdk)
 set(CPACK_DEBIAN_PACKAGE_SECTION devel)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)  # Of the tools.
-# What a connector is compiled and linked with, and what the tools and Python's SDK run with.
+# What a connector is compiled and linked with (the template by ninja, a project of one's own by cmake's default), and what the tools and Python's SDK run with.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS
-  "binutils, python3, python3-cryptography, python3-grpcio, python3-protobuf, g++, cmake, ninja-build | make, libabsl-dev, libcpp-httplib-dev, libcurl4-openssl-dev, libexpat1-dev, libgrpc++-dev, libjemalloc-dev, libprotobuf-dev, libre2-dev, libssl-dev, protobuf-compiler-grpc")
+  "binutils, python3, python3-cryptography, python3-grpcio, python3-protobuf, g++, cmake, make, ninja-build, libabsl-dev, libcpp-httplib-dev, libcurl4-openssl-dev, libexpat1-dev, libgrpc++-dev, libjemalloc-dev, libprotobuf-dev, libre2-dev, libssl-dev, protobuf-compiler-grpc")
 include(CPack)
 
 get_property(sdk_targets GLOBAL PROPERTY SLUICE_SDK_TARGETS)
-add_custom_target(sdk_package COMMAND ${CMAKE_CPACK_COMMAND} --config ${CMAKE_BINARY_DIR}/CPackConfig.cmake DEPENDS ${sdk_targets}
+add_custom_target(sdk_parts DEPENDS ${sdk_targets})
+add_custom_target(sdk_package COMMAND ${CMAKE_CPACK_COMMAND} --config ${CMAKE_BINARY_DIR}/CPackConfig.cmake DEPENDS sdk_parts
   COMMENT "Packing sluice-connector-sdk" USES_TERMINAL)

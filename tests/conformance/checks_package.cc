@@ -82,6 +82,8 @@ Verdict LibrariesAreListed(Run& run) {
   if (!run.subject().is_package) return Skipped(kNoPackage);
   const std::vector<std::string> needed = NeededLibraries(Content(run.subject().package.executable));
   const json manifest = Manifest(run);
+  if (manifest.is_object() && !manifest.contains("files") && !manifest.contains("libraries"))
+    return Skipped("it is not packed yet; connector-pack lists them");
   const json listed = manifest.is_object() ? manifest.value("libraries", json::array()) : json::array();
   std::vector<std::string> missing;
   for (const std::string& name : needed) {

@@ -1,5 +1,8 @@
 #include "tests/conformance/show.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <iostream>
@@ -284,6 +287,8 @@ class Shower {
 
   absl::Status ShowPreview() {
     std::ifstream in(options_.preview);
+    if (!in)
+      return absl::NotFoundError(absl::StrCat(options_.preview, " cannot be read; it holds one operation as JSON"));
     const nlohmann::json json = nlohmann::json::parse(in, nullptr, false);
     if (!json.is_object() || !json.contains("action") || !json.contains("class"))
       return absl::InvalidArgumentError(absl::StrCat(
@@ -299,7 +304,8 @@ class Shower {
     operation->set_action(action);
     operation->set_object_class(json.value("class", ""));
     operation->set_object_id(json.value("id", ""));
-    for (const auto& [name, value] : json.value("set", nlohmann::json::object()).items()) {
+    const nlohmann::json set = json.value("set", nlohmann::json::object());  // items() does not keep it.
+    for (const auto& [name, value] : set.items()) {
       v1::Delta* delta = operation->add_deltas();
       delta->set_attribute(name);
       v1::Value* to = delta->mutable_replace();
@@ -351,8 +357,11 @@ void AddShowOptions(CLI::App* app, ShowOptions* options) {
 int Show(const Subject& subject, const ShowOptions& options) {
   std::ofstream file;
   if (!options.out.empty()) {
-    file.open(options.out);
-    if (!file) return std::cerr << "connector-check: " << options.out << " cannot be written\n", 1;
+    // Nobody else's: it holds what is personal.
+    const int made = open(options.out.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (made >= 0) close(made);
+    if (made >= 0) file.open(options.out);
+    if (!file.is_open()) return std::cerr << "connector-check: " << options.out << " cannot be written\n", 1;
   }
   Shower shower(subject, options, options.out.empty() ? std::cout : static_cast<std::ostream&>(file));
   if (absl::Status status = shower.Run(); !status.ok())

@@ -1,7 +1,6 @@
 #include "host/core/planner.h"
 
 #include <algorithm>
-#include <set>
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
@@ -62,10 +61,14 @@ void AddHeldBackPersons(const Population& population, Plan& plan) {
   }
   int64_t strangers = 0;
   std::string last;
-  std::set<std::string> known;
-  for (const PersonFacts& facts : population.persons) known.insert(facts.person->id);
+  const auto is_known = [&](const std::string& id) {
+    const auto place =
+        std::lower_bound(population.persons.begin(), population.persons.end(), id,
+                         [](const PersonFacts& facts, const std::string& wanted) { return facts.person->id < wanted; });
+    return place != population.persons.end() && place->person->id == id;
+  };
   for (const auto& [key, grants] : population.grants) {
-    if (key.first == last || known.contains(key.first)) continue;
+    if (key.first == last || is_known(key.first)) continue;
     if (std::all_of(grants.begin(), grants.end(), [](const Grant* g) { return g->state == GrantState::kAbsent; })) {
       continue;
     }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "host/base/hash.h"
+#include "host/base/parallel.h"
 #include "host/core/names.h"
 #include "host/core/primary_contract.h"
 
@@ -42,17 +43,24 @@ nlohmann::json PayloadOf(const PlannedOperation& operation) {
 }  // namespace
 
 Population EvaluatePopulation(const PlanInput& input, const Evaluator& evaluator) {
+  constexpr size_t kWorthAThread = 500;
   Population population;
-  std::map<std::string, const Person*> persons;
-  for (const auto& person : input.snapshot->persons) persons[person->id] = person.get();
   std::set<std::string> excluded;
   for (const Exclusion& exclusion : input.state->exclusions) {
     if (exclusion.Holds(input.as_of)) excluded.insert(exclusion.person_id);
   }
-  population.persons.reserve(persons.size());
-  for (const auto& [id, person] : persons) {
-    population.persons.push_back({person, evaluator.Evaluate(*person), excluded.contains(id)});
+  std::vector<PersonFacts>& persons = population.persons;
+  persons.reserve(input.snapshot->persons.size());
+  for (const auto& person : input.snapshot->persons) {
+    persons.push_back({person.get(), {}, excluded.contains(person->id)});
   }
+  const auto is_before = [](const PersonFacts& a, const PersonFacts& b) { return a.person->id < b.person->id; };
+  if (!std::is_sorted(persons.begin(), persons.end(), is_before)) {
+    std::stable_sort(persons.begin(), persons.end(), is_before);
+  }
+  base::InParts(persons.size(), kWorthAThread, [&](size_t from, size_t to) {
+    for (size_t i = from; i < to; ++i) persons[i].entitlements = evaluator.Evaluate(*persons[i].person);
+  });
   for (const Grant& grant : input.state->grants) population.grants[{grant.person_id, grant.system}].push_back(&grant);
   for (auto& [key, grants] : population.grants) {
     std::sort(grants.begin(), grants.end(),

@@ -314,8 +314,7 @@ std::string RestMistake(Run& run, Launched& reading, const ImportLog& log, const
     return ErrorOf(rest.status).reason() == v1::REASON_CURSOR_EXPIRED
                ? ""
                : absl::StrCat("going on from its cursors answers ", Text(rest.status));
-  std::set<ObjectKey> joined = log.Keys();
-  for (const ObjectKey& key : rest.deleted) joined.erase(key);
+  std::set<ObjectKey> joined = log.Keys();  // Nothing is deleted meanwhile; SRC-032 looks at that.
   for (const ObjectKey& key : rest.Keys()) joined.insert(key);
   for (const ObjectKey& key : whole) {
     if (joined.count(key) == 0) return absl::StrCat("what went on from its cursors lacks ", Text(key));
@@ -327,6 +326,8 @@ Verdict OneScopeFails(Run& run) {
   SLUICE_OR_SKIP(proxy, Before(run));
   SLUICE_OR_SKIP(worked, run.Worked());
   if (worked->schema.scopes_size() < 2) return Skipped("it has one scope");
+  if (!ScopesMistake(*worked).empty())
+    return Skipped("without a cut ", ScopesMistake(*worked), ": SRC-002, SRC-004 or SRC-005 fails");
   SLUICE_OR_SKIP(info, run.Info());
   SLUICE_OR_SKIP(reading, run.Reading());
   SLUICE_OR_SKIP(through, run.FreshOpen(v1::OpenRequest::READ_ONLY, proxy->address()));
@@ -396,8 +397,7 @@ constexpr Check kChecks[] = {
      "make a new connection after a failure", WorksAgain},
     {"FLT-009", 5, Severity::kMust,
      "Wherever one of several scopes fails, the end says of each what was read, and going on from its cursors gives "
-     "the "
-     "rest.",
+     "the rest.",
      "give a scope that failed the cursor of its last checkpoint, or none", OneScopeFails},
 };
 

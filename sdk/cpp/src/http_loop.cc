@@ -83,7 +83,9 @@ HttpClient::Loop::Loop(HttpOptions options)
       max_parallel_(options_.pace.requests_in_parallel > 0 ? options_.pace.requests_in_parallel : 8),
       multi_(curl_multi_init()) {
   curl_multi_setopt(multi_, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_MULTIPLEX));
-  curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(max_parallel_));
+  // Not a limit for each host: curl 7.88 can forget a transfer that waits for one. No more than max_parallel_ run
+  // anyway.
+  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(max_parallel_));
   thread_ = std::thread([this] { Run(); });
 }
 

@@ -145,7 +145,10 @@ void HttpClient::Loop::DropHopeless() {
       const HttpTransfer& transfer = **current;
       const bool is_given_up =
           transfer.request.cancellation.IsCancelled() || (transfer.body != nullptr && transfer.body->is_abandoned());
-      const bool is_late = list == &waiting_ && transfer.request.deadline <= now;
+      // Curl ends what it has under way by itself, unless it forgot it.
+      const bool is_late = list == &waiting_
+                               ? transfer.request.deadline <= now
+                               : transfer.deadline.has_value() && *transfer.deadline + absl::Seconds(1) <= now;
       if (!is_given_up && !is_late) continue;
       std::unique_ptr<HttpTransfer> owned = std::move(*current);
       list->erase(current);
